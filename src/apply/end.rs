@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::access::{Recipient, Signer};
+use super::connect_strings::ConnectStrings;
 use super::journal::{HookEnd, Illegible, LockText};
 use super::wait::{Occupied, Wait};
 use crate::check::Breach;
@@ -114,6 +115,8 @@ pub enum Outcome {
         approve: String,
         /// The leaving servers that still have clients.
         occupied: Vec<Occupied>,
+        /// The addresses that clients need.
+        strings: ConnectStrings,
     },
     /// A command did not do its work.
     Hook {

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::access::{Recipient, Signer};
+use super::connect_strings::ConnectStrings;
 use super::end::Outcome;
 use super::journal::{CommitEvidence, Entry, HookEnd, LockText};
 use super::reorder::Reordered;
-use super::wait::Wait;
+use super::wait::{Occupied, Wait};
 use crate::model::{Endpoint, ServerId};
-use crate::observe::DataProof;
+use crate::observe::{Clients, DataProof};
 use crate::plan::StepId;
 
 /// Something that happened.
@@ -123,6 +124,17 @@ pub enum Event {
     StopByHand {
         /// The server.
         server: ServerId,
+        /// The clients on it. `None` if it does not report them.
+        clients: Option<Clients>,
+    },
+    /// The addresses that clients need, when the clients of servers that leave are asked for.
+    ConnectStrings(ConnectStrings),
+    /// A gate that was passed is shut again, because clients came after that.
+    GateShut {
+        /// The gate.
+        step: StepId,
+        /// These.
+        newcomers: Vec<Occupied>,
     },
     /// A retired server that should be stopped does not answer, so no command is run. There is no
     /// proof that it stays down.

@@ -22,6 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::wait::Occupied;
 use crate::model::{Endpoint, Server};
 use crate::observe::contact;
 use crate::plan::StepId;
@@ -182,6 +183,10 @@ pub enum Entry {
         step: StepId,
         /// Why.
         how: GateOpenedBy,
+        /// The clients that were on servers that leave, the first of them. For people: nothing is
+        /// decided by it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        clients: Vec<PassedClient>,
     },
     /// The operator attested that a data directory is blank.
     Attested {
@@ -304,6 +309,43 @@ pub struct Runs {
     pub highest: u64,
     /// Znodes of runs that are not proven. They are not believed.
     pub unproven: Vec<Unproven>,
+}
+
+/// A client that a gate let pass.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PassedClient {
+    /// The server that it was on.
+    pub server: i64,
+    /// Its session, in hex.
+    pub session: String,
+    /// Its address.
+    pub from: String,
+    /// Its ephemeral znodes, the first of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owns: Vec<String>,
+}
+
+impl PassedClient {
+    /// The most that an entry keeps: a znode holds a mebibyte.
+    const MOST: usize = 200;
+
+    /// The most of its znodes that are kept.
+    const MOST_OWNED: usize = 3;
+
+    /// Those on these servers.
+    pub fn of(occupied: &[Occupied]) -> Vec<Self> {
+        let of_server = |on: &Occupied| {
+            let (server, clients) = (on.server.get(), on.clients.clone().unwrap_or_default());
+            clients.sessions.into_iter().map(move |one| Self {
+                server,
+                session: format!("0x{:x}", one.id),
+                from: one.from,
+                owns: one.owns.into_iter().take(Self::MOST_OWNED).collect(),
+            })
+        };
+        occupied.iter().flat_map(of_server).take(Self::MOST).collect()
+    }
 }
 
 impl Entry {

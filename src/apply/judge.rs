@@ -1,15 +1,21 @@
 //! Decides whether a step may be taken now. Pure: an observation goes in, a verdict comes out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use super::access::{Asked, Permission};
+use super::client_watch::ClientWatch;
+use super::connect_strings::ConnectStrings;
 use super::end::Outcome;
-use super::run_view::{self, Joiner, Presence, RunView};
+use super::run_view::{self, Joiner, Leaving, Presence, RunView};
 use super::wait::{BindProof, Missing, Occupied, Wait};
 use crate::check::{self, Breach, BreachKind, CheckedPlan, Law};
 use crate::ensemble::PortState;
-use crate::model::{Server, ServerId, Zxid};
-use crate::observe::{DataProof, Finding, FindingKind, NoDigests, ServerStatus, WithoutDigests};
+use crate::model::{Millis, Server, ServerId, Zxid};
+use crate::observe::{
+    ClientSession, Clients, DataProof, Finding, FindingKind, NoDigests, ServerStatus,
+    WithoutDigests,
+};
 use crate::plan::{
     Acceptance, Action, ChangeVerb, Done, GateKind, PhaseKind, ServerChange, Step, StepId,
 };
@@ -44,6 +50,8 @@ pub struct RunState {
     pub admitting: BTreeSet<ServerId>,
     /// Commands that have done their work.
     pub hooked: BTreeSet<StepId>,
+    /// The clients of servers that leave.
+    pub clients: ClientWatch,
     /// Servers whose configured address is new and that have not proven yet that they have bound
     /// it.
     pub named: BTreeMap<ServerId, PendingBind>,
@@ -61,8 +69,10 @@ pub struct PendingBind {
 /// What the operator has approved.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Approved {
-    /// That clients are where they should be, before servers are taken out.
+    /// That the clients which are on servers that leave may be there, when the gate is judged.
     pub cutover: bool,
+    /// Client hosts whose clients no cutover waits for.
+    pub hosts: BTreeSet<IpAddr>,
     /// To stop servers even if clients are connected.
     pub stop: bool,
     /// That the data directories of these servers were blank when they started.
@@ -138,6 +148,7 @@ impl RunState {
                 self.not_serving_since.remove(id);
             }
         }
+        self.clients.see(&view.leaving, now_ms);
         for (id, named) in &mut self.named {
             let there = view.facts.live.contains(id) && view.bound.contains(id);
             named.seen = if there { named.seen + 1 } else { 0 };
@@ -353,23 +364,68 @@ impl Judge<'_> {
         if waits.is_empty() { Verdict::AlreadyDone } else { Verdict::Wait(waits) }
     }
 
+    /// A gate opens by approval, or once no client was on the servers that leave for long enough
+    /// ([`ClientWatch`]).
     fn gate(&self, step: &Step, kind: GateKind) -> Verdict {
-        let occupied = self.occupied(&run_view::leaving(self.checked.plan()));
-        let drains = matches!(kind, GateKind::CutoverAuto | GateKind::CutoverDrained);
-        if self.approved.cutover || (drains && occupied.is_empty()) {
+        let watch = &self.memory.clients;
+        let in_the_way = self.not_passed();
+        if self.approved.cutover || (watch.has_passed() && in_the_way.is_empty()) {
             return Verdict::Proceed;
         }
-        let approve = "cutover".to_owned();
-        Verdict::Ask(Outcome::Gate { step: step.id.clone(), approve, occupied })
+        let drains = matches!(kind, GateKind::CutoverAuto | GateKind::CutoverDrained);
+        if drains && in_the_way.is_empty() {
+            // Clients of approved hosts never make a server free of clients.
+            if !self.occupied().is_empty() {
+                return Verdict::Proceed;
+            }
+            let stable_for = self.checked.plan().policy.stable_for;
+            return match watch.quiet(stable_for, self.now_ms) {
+                (_, Millis(0)) => Verdict::Proceed,
+                (watched, left) => Verdict::Wait(vec![Wait::Quiet { watched, left }]),
+            };
+        }
+        self.ask_for("cutover", step, in_the_way)
     }
 
-    /// The servers that are not known to be free of clients.
-    fn occupied(&self, of: &BTreeSet<ServerId>) -> Vec<Occupied> {
-        let all = of.iter().map(|id| (*id, self.view.leaving.get(id)));
-        let busy = all.filter(|(_, leaving)| !leaving.is_some_and(run_view::Leaving::is_drained));
-        busy.map(|(server, leaving)| Occupied {
-            server,
-            clients: leaving.and_then(|leaving| leaving.clients.clone()),
+    /// The servers that leave and are not known to be free of clients.
+    pub fn occupied(&self) -> Vec<Occupied> {
+        self.occupied_of(&run_view::leaving(self.checked.plan()))
+    }
+
+    /// The same, without clients that a gate let pass, and without those of approved hosts; before a
+    /// gate has opened, with those that came and went.
+    pub fn not_passed(&self) -> Vec<Occupied> {
+        let watch = &self.memory.clients;
+        let mut all = self.occupied_of(&run_view::leaving(self.checked.plan()));
+        for on in &mut all {
+            let Some(clients) = &mut on.clients else { continue };
+            *clients = watch.newcomers(on.server, clients);
+            if !clients.sessions.is_empty() {
+                let hosts = &self.approved.hosts;
+                let waits_for =
+                    |one: &ClientSession| one.host().is_none_or(|host| !hosts.contains(&host));
+                let sessions = clients.sessions.iter().filter(|one| waits_for(one));
+                *clients = Clients::of(sessions.cloned().collect());
+            }
+        }
+        // Once the gate has opened, only a client that is seen shuts it, not a server that is silent.
+        let unknown = !watch.has_passed();
+        let is_there = |clients: &Clients| clients.count > 0;
+        all.retain(|on| on.came > 0 || on.clients.as_ref().map_or(unknown, is_there));
+        all
+    }
+
+    fn occupied_of(&self, servers: &BTreeSet<ServerId>) -> Vec<Occupied> {
+        let watch = &self.memory.clients;
+        let all = servers.iter().map(|id| {
+            let came = if watch.has_passed() { 0 } else { watch.came(*id) };
+            (*id, self.view.leaving.get(id), came)
+        });
+        let is_free = |leaving: Option<&Leaving>| leaving.is_some_and(Leaving::is_drained);
+        let busy = all.filter(|(_, leaving, came)| *came > 0 || !is_free(*leaving));
+        busy.map(|(server, leaving, came)| {
+            let clients = leaving.and_then(|leaving| leaving.clients.clone());
+            Occupied { server, clients, came }
         })
         .collect()
     }
@@ -402,12 +458,17 @@ impl Judge<'_> {
         if leaving.and_then(|leaving| leaving.names_itself) == Some(true) {
             return Verdict::Wait(vec![Wait::NamesItself { server: id }]);
         }
-        let occupied = self.occupied(&BTreeSet::from([id]));
-        if self.approved.stop || occupied.is_empty() {
-            return Verdict::Proceed;
+        let occupied = self.occupied_of(&BTreeSet::from([id]));
+        if !self.approved.stop && !occupied.is_empty() {
+            return self.ask_for("stop", step, occupied);
         }
-        let approve = "stop".to_owned();
-        Verdict::Ask(Outcome::Gate { step: step.id.clone(), approve, occupied })
+        // The clients of the one that was stopped before may come here next: that is the last chance to
+        // see them.
+        self.memory.clients.hops(self.now_ms).map_or(Verdict::Proceed, |(from, left)| {
+            let now = leaving.and_then(|leaving| leaving.clients.as_ref());
+            let clients = now.map(|clients| clients.count);
+            Verdict::Wait(vec![Wait::Hops { from, to: id, left, clients }])
+        })
     }
 
     /// Without a command, stopping is only advice. But two processes of one id must never be up at
@@ -423,7 +484,13 @@ impl Judge<'_> {
         if self.approved.blank.contains(&id) {
             return Verdict::Proceed;
         }
-        let approve = format!("attest-{id}");
-        Verdict::Ask(Outcome::Gate { step: step.id.clone(), approve, occupied: Vec::new() })
+        self.ask_for(&format!("attest-{id}"), step, Vec::new())
+    }
+
+    /// Asks for an approval.
+    fn ask_for(&self, approve: &str, step: &Step, occupied: Vec<Occupied>) -> Verdict {
+        let strings = ConnectStrings::of(self.checked.plan(), &self.view.leaving);
+        let (step, approve) = (step.id.clone(), approve.to_owned());
+        Verdict::Ask(Outcome::Gate { step, approve, occupied, strings })
     }
 }

@@ -11,7 +11,7 @@ use crate::check::CheckedPlan;
 use crate::ensemble::four_letter::Conf;
 use crate::ensemble::{Ensemble, FourLetterWord};
 use crate::model::{Endpoint, EnsembleConfig, Membership, Server, ServerId};
-use crate::observe::{self, Observation, OwnSession};
+use crate::observe::{self, Observation, OwnSession, Source};
 use crate::plan::Plan;
 use crate::saved;
 
@@ -55,28 +55,51 @@ pub async fn leaving_now<E: Ensemble>(
     known: &BTreeMap<ServerId, Endpoint>,
     own: Option<OwnSession<'_>>,
 ) -> BTreeMap<ServerId, Leaving> {
-    let views = leaving.iter().map(|id| async move {
-        let Some(at) = known.get(id) else {
-            let presence = Presence::Unknown;
-            return (*id, Leaving { presence, clients: None, names_itself: None });
-        };
-        let presence = match port.ask(at, FourLetterWord::Srvr).await {
-            Ok(_) => Presence::Up,
-            Err(silence) => Presence::of(silence),
-        };
-        if presence != Presence::Up {
-            return (*id, Leaving { presence, clients: None, names_itself: None });
-        }
-        let clients = observe::clients(port, at, None, own).await.map(|clients| clients.value);
-        let names_itself = own_config(port, at).await.map(|members| members.contains(*id));
-        (*id, Leaving { presence, clients, names_itself })
-    });
+    let views = leaving
+        .iter()
+        .map(|id| async move { (*id, leaving_server(port, *id, known.get(id), own).await) });
     join_all(views).await.into_iter().collect()
 }
 
-/// The members that a server itself knows.
-async fn own_config<E: Ensemble>(port: &E, at: &Endpoint) -> Option<Membership> {
+async fn leaving_server<E: Ensemble>(
+    port: &E,
+    id: ServerId,
+    at: Option<&Endpoint>,
+    own: Option<OwnSession<'_>>,
+) -> Leaving {
+    let Some(at) = at else { return Leaving::seen(None, Presence::Unknown) };
+    if let Err(silence) = port.ask(at, FourLetterWord::Srvr).await {
+        return Leaving::seen(Some(at.clone()), Presence::of(silence));
+    }
+    // Before its clients are asked for: one that comes after that is there, or is counted next time.
+    let connects = observe::connects_of_others(port, at).await;
+    let clients = observe::clients(port, at, None, own).await;
+    let shows_sessions = clients.as_ref().is_some_and(|seen| seen.source != Source::Srvr);
+    let mut clients = clients.map(|clients| clients.value);
+    if let Some(clients) = &mut clients {
+        observe::add_owned(port, at, clients).await;
+    }
     let conf = port.ask(at, FourLetterWord::Conf).await.ok().map(|answer| Conf::parse(&answer));
+    let longest_timeout_ms = conf.as_ref().and_then(|conf| conf.max_session_ms);
+    let members = own_config(port, at, conf).await;
+    let names_itself = members.map(|members| members.contains(id));
+    Leaving {
+        at: Some(at.clone()),
+        presence: Presence::Up,
+        clients,
+        shows_sessions,
+        connects,
+        longest_timeout_ms,
+        names_itself,
+    }
+}
+
+/// The members that a server itself knows.
+async fn own_config<E: Ensemble>(
+    port: &E,
+    at: &Endpoint,
+    conf: Option<Conf>,
+) -> Option<Membership> {
     if let Some(Ok(config)) = conf.and_then(|conf| conf.config) {
         return Some(config.membership);
     }

@@ -5,7 +5,9 @@
 //!
 //! In reading order: [`resume`] (what an apply does about the runs of the journal), [`stale`] and
 //! [`position`] (the position of the live configuration within the plan), [`run_view`] (the view of a
-//! survey), [`leaving`] (the servers that leave, and their clients), [`judge`] (whether a step may be
+//! survey), [`leaving`] (the servers that leave, and their clients), [`client_watch`] (for how long they
+//! have had none, and which the operator let pass), [`connect_strings`] (the addresses that clients
+//! need), [`judge`] (whether a step may be
 //! taken now, and how long it takes until a port is proven bound), `wait` (what a run waits for, as
 //! data), [`reorder`] (another order, if a server has failed or come back), [`classify`] (the
 //! meaning of an answer), [`executor`] (without I/O), [`journal`] (the state of a run in
@@ -17,7 +19,9 @@
 
 pub mod access;
 pub mod classify;
+pub mod client_watch;
 pub mod command_line;
+pub mod connect_strings;
 pub mod driver;
 mod end;
 mod event;

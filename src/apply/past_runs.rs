@@ -11,8 +11,8 @@ use crate::check::CheckedPlan;
 use crate::ensemble::{Ensemble, RequestError, Session};
 use crate::model::{Endpoint, Membership, ServerId};
 use crate::observe::{
-    AskedServer, Beside, Finding, FindingKind, Lineage, Observation, RetiredBy, RetiredState,
-    ServerStatus, ask_beside,
+    AskedServer, Beside, Clients, Finding, FindingKind, Lineage, Observation, RetiredBy,
+    RetiredState, ServerStatus, ask_beside,
 };
 use crate::saved;
 
@@ -54,8 +54,8 @@ pub struct RetiredSeen {
     pub at: Option<Endpoint>,
     /// What answers there. `None` if it was not asked, or no such server answered in time.
     pub answer: Option<Beside>,
-    /// How many clients are connected to it, where that was asked and reported.
-    pub clients: Option<u64>,
+    /// The clients on it, where that was asked and reported.
+    pub clients: Option<Clients>,
 }
 
 /// What was found.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::connect_strings::ConnectStrings;
 use super::end::Outcome;
 use super::event::Event;
 use super::journal::{CommitEvidence, Entry};
 use super::wait::{Missing, Wait};
 use crate::ensemble::NoAnswer;
 use crate::model::ServerId;
-use crate::observe::ServerStatus;
+use crate::observe::{Clients, ServerStatus};
 use crate::plan::StepId;
 
 /// The result of one apply.
@@ -20,8 +21,10 @@ pub struct RunReport {
     pub commits: Vec<Commit>,
     /// The old leader, the new leader, and the step that planned the change.
     pub hand_overs: Vec<(ServerId, ServerId, Option<StepId>)>,
-    /// Servers that a person is to stop.
-    pub stop_by_hand: Vec<ServerId>,
+    /// Servers that a person is to stop, and the clients on them, where they report these.
+    pub stop_by_hand: BTreeMap<ServerId, Option<Clients>>,
+    /// The addresses that clients need, where clients were asked for.
+    pub strings: ConnectStrings,
     /// Retired servers that do not answer and that no command of this run has stopped.
     pub silent_leavers: Vec<ServerId>,
     /// The run that was abandoned first.
@@ -127,7 +130,10 @@ impl RunReport {
             Event::LeaderChanged { from, to, step } => {
                 self.hand_overs.push((*from, *to, step.clone()));
             }
-            Event::StopByHand { server } => self.stop_by_hand.push(*server),
+            Event::StopByHand { server, clients } => {
+                self.stop_by_hand.insert(*server, clients.clone());
+            }
+            Event::ConnectStrings(strings) => self.strings = strings.clone(),
             Event::NoAnswer { server, .. } => self.silent_leavers.push(*server),
             Event::Abandoned { run } => self.abandoned = Some(*run),
             _ => {}

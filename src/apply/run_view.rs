@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::access::Asked;
 use crate::ensemble::{NoAnswer, PortState};
-use crate::model::{ServerId, Target, Zxid};
+use crate::model::{Endpoint, ServerId, Target, Zxid};
 use crate::observe::{
     Clients, DataProof, Facts, Observation, OwnPorts, ServerObservation, ServerStatus,
 };
@@ -74,10 +74,19 @@ pub struct Joiner {
 /// A server that the plan takes out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leaving {
+    /// Where it is reached, where that is known.
+    pub at: Option<Endpoint>,
     /// Whether its process is there.
     pub presence: Presence,
     /// The clients on it, without zkplan's own. `None` if it does not report them.
     pub clients: Option<Clients>,
+    /// Whether it shows each session, not only how many there are.
+    pub shows_sessions: bool,
+    /// How often others than zkplan asked it for a session since its process began, where it counts
+    /// that.
+    pub connects: Option<u64>,
+    /// The longest session time-out that it gives, in milliseconds, where it reports that.
+    pub longest_timeout_ms: Option<u64>,
     /// Whether its own configuration still contains it. `None` if it does not report that.
     pub names_itself: Option<bool>,
 }
@@ -118,6 +127,19 @@ impl Presence {
 }
 
 impl Leaving {
+    /// A server of which no more is known.
+    pub const fn seen(at: Option<Endpoint>, presence: Presence) -> Self {
+        Self {
+            at,
+            presence,
+            clients: None,
+            shows_sessions: false,
+            connects: None,
+            longest_timeout_ms: None,
+            names_itself: None,
+        }
+    }
+
     /// Whether no client is connected to it: it reports that, or it is gone.
     pub fn is_drained(&self) -> bool {
         match (&self.clients, self.presence) {

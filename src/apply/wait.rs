@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::access::Asked;
 use crate::check::Breach;
 use crate::ensemble::ErrorCode;
-use crate::model::{ServerId, Zxid};
+use crate::model::{Millis, ServerId, Zxid};
 use crate::observe::{Clients, DataProof, OwnPorts, ServerStatus};
 use crate::plan::StepId;
 
@@ -73,6 +73,24 @@ pub enum Wait {
     StillUp {
         /// The server.
         server: ServerId,
+    },
+    /// No client is on the servers that leave, but not for long enough.
+    Quiet {
+        /// How long it has been so.
+        watched: Millis,
+        /// How long it must still be so.
+        left: Millis,
+    },
+    /// The clients of a server that has stopped may come to the next one that is to be stopped.
+    Hops {
+        /// The server that has stopped.
+        from: ServerId,
+        /// The next one.
+        to: ServerId,
+        /// For how long they may still come.
+        left: Millis,
+        /// How many clients are on that now, where it reports that.
+        clients: Option<u64>,
     },
     /// The operator must stop a server before its id can move to another machine.
     StopByHand {
@@ -169,4 +187,6 @@ pub struct Occupied {
     pub server: ServerId,
     /// Its clients. `None` if it does not report them.
     pub clients: Option<Clients>,
+    /// How many sessions came and went while no client was there.
+    pub came: u64,
 }

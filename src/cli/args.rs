@@ -1,5 +1,6 @@
 //! What can be typed.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
@@ -351,8 +352,9 @@ pub(super) struct ApplyArgs {
     #[arg(long)]
     pub(super) auto_approve: bool,
 
-    /// Approve a step: cutover (clients have moved), stop (stop servers that still have clients), or
-    /// attest-ID (the data directory of server ID is blank); repeatable
+    /// Approve a step: cutover (the clients that are on leaving servers now may be there),
+    /// host-ADDRESS (those of that client host, whenever they come), stop (stop servers that still
+    /// have clients), or attest-ID (the data directory of server ID is blank); repeatable
     #[arg(long, value_name = "WHAT", value_parser = approval)]
     pub(super) approve: Vec<Approval>,
 
@@ -418,6 +420,8 @@ pub(super) const DEFAULT_TIMEOUT: Millis = Millis::from_secs(600);
 pub(super) enum Approval {
     /// Clients have moved.
     Cutover,
+    /// Clients of that host may stay where they are.
+    Host(IpAddr),
     /// Servers are stopped although clients are connected.
     Stop,
     /// The data directory of that server is blank.
@@ -552,13 +556,14 @@ fn schema_names() -> PossibleValuesParser {
 }
 
 fn approval(text: &str) -> Result<Approval, String> {
-    let blank = |text: &str| text.strip_prefix("attest-")?.parse().ok();
+    let blank = |text: &str| Some(Approval::Blank(text.strip_prefix("attest-")?.parse().ok()?));
+    let host = |text: &str| Some(Approval::Host(text.strip_prefix("host-")?.parse().ok()?));
     match text {
         "cutover" => Ok(Approval::Cutover),
         "stop" => Ok(Approval::Stop),
         other => blank(other)
-            .map(Approval::Blank)
-            .ok_or_else(|| "give `cutover`, `stop` or `attest-ID`".to_owned()),
+            .or_else(|| host(other))
+            .ok_or_else(|| "give `cutover`, `host-ADDRESS`, `stop` or `attest-ID`".to_owned()),
     }
 }
 

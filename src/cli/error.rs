@@ -9,6 +9,7 @@ use crate::check::{Breach, BreachKind, Law};
 use crate::observe::{ObserveError, Obstacle};
 use crate::render::ends::{self, EndScreen};
 use crate::render::{Line, Style, Text};
+use crate::report::clients::ServerClients;
 use crate::report::error::{CommandFailure, ErrorDocument, ErrorKind, FilePlace};
 
 /// What to do where a command wants the files of a joiner.
@@ -26,6 +27,8 @@ pub(super) struct CommandError {
     pub(super) message: String,
     hints: Vec<String>,
     places: Vec<FilePlace>,
+    /// The clients that hold a gate shut.
+    clients: Box<[ServerClients]>,
     /// What people read, where that is more than the sentence and the hints.
     screen: Option<Text>,
 }
@@ -34,7 +37,8 @@ impl CommandError {
     /// An error of one sentence.
     pub(super) fn new(code: CommandFailure, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { code, message, hints: Vec::new(), places: Vec::new(), screen: None }
+        let (hints, places, clients) = (Vec::new(), Vec::new(), Box::default());
+        Self { code, message, hints, places, clients, screen: None }
     }
 
     /// The same, with what to do about it; an empty hint is none.
@@ -76,7 +80,8 @@ impl CommandError {
             }
         }
         let places = self.places.into_iter().chain(other.places).collect();
-        Self { code, message, hints, places, screen: Some(screen) }
+        let clients = self.clients.into_vec().into_iter().chain(other.clients).collect();
+        Self { code, message, hints, places, clients, screen: Some(screen) }
     }
 
     /// What a failed look at the ensemble is shown as, and means.
@@ -93,9 +98,9 @@ impl CommandError {
     pub(super) fn of_end(end: &EndScreen<'_>) -> Self {
         let code = CommandFailure::of_end(end.end).unwrap_or(CommandFailure::Bug);
         let screen = ends::screen(end);
-        Self::new(code, screen.to_string_with(false).trim_end().to_owned())
-            .hint(ends::next_command(end).unwrap_or_default())
-            .shown_as(screen)
+        let message = screen.to_string_with(false).trim_end().to_owned();
+        let error = Self::new(code, message).hint(ends::next_command(end).unwrap_or_default());
+        Self { clients: ServerClients::at_gate(end.end).into(), ..error }.shown_as(screen)
     }
 
     /// Whether it is of that code.
@@ -122,6 +127,7 @@ impl CommandError {
             kind: self.code.kind(),
             text,
             places: self.places.clone(),
+            clients: self.clients.to_vec(),
             hints: self.hints.clone(),
             is_retryable: self.code.is_retryable(),
             exit_code: self.exit().code(),

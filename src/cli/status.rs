@@ -21,8 +21,8 @@ use crate::ensemble::{Ensemble as _, FourLetterWord, ZooKeeper, four_letter::Srv
 use crate::first_quorum::FirstQuorumAnswer;
 use crate::model::{Connect, Endpoint, Target};
 use crate::observe::{
-    Beside, ClientsOf, Facts, Identity, Observation, ObserveError, Question, clients, contact,
-    observe_confirmed,
+    Beside, ClientsOf, Facts, Identity, Observation, ObserveError, Question, add_owned, clients,
+    contact, observe_confirmed,
 };
 use crate::plan::Acceptance;
 use crate::proposal::propose;
@@ -286,7 +286,10 @@ async fn count_clients(port: &ZooKeeper, retired: &mut [RetiredSeen]) {
     let follow = retired.iter_mut().filter(|one| one.answer == Some(Beside::Follows));
     join_all(follow.map(|one| async {
         if let Some(at) = &one.at {
-            one.clients = clients(port, at, None, None).await.map(|known| known.value.count);
+            one.clients = clients(port, at, None, None).await.map(|known| known.value);
+            if let Some(clients) = &mut one.clients {
+                add_owned(port, at, clients).await;
+            }
         }
     }))
     .await;

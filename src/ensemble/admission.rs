@@ -54,6 +54,8 @@ struct Door {
     open: AtomicUsize,
     /// Connections that were ever opened.
     opened: AtomicU64,
+    /// Sessions that were opened or taken there.
+    sessions: AtomicU64,
     /// Whether a second connection of ours was seen to be closed at once.
     takes_one: AtomicBool,
     /// Whether it is known to take more connections than we ever open.
@@ -67,6 +69,7 @@ impl Default for Door {
             questions: Arc::new(Semaphore::new(AT_ONCE)),
             open: AtomicUsize::new(0),
             opened: AtomicU64::new(0),
+            sessions: AtomicU64::new(0),
             takes_one: AtomicBool::new(false),
             is_wide: AtomicBool::new(false),
         }
@@ -120,28 +123,31 @@ impl Admission {
 
     /// Whether the server once closed a second connection of ours while it accepted one.
     pub(super) fn takes_one(&self, at: &Endpoint) -> bool {
-        let doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = doors.places.get(&(at.host.clone(), at.port));
-        let door = place.and_then(|place| doors.doors.get(place));
-        door.is_some_and(|door| door.takes_one.load(Ordering::SeqCst))
+        self.known(at).is_some_and(|door| door.takes_one.load(Ordering::SeqCst))
     }
 
     /// Whether the server is known to take more connections than we ever open.
     pub(super) fn is_wide(&self, at: &Endpoint) -> bool {
-        let doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = doors.places.get(&(at.host.clone(), at.port));
-        let door = place.and_then(|place| doors.doors.get(place));
-        door.is_some_and(|door| door.is_wide.load(Ordering::SeqCst))
+        self.known(at).is_some_and(|door| door.is_wide.load(Ordering::SeqCst))
     }
 
     /// Records the number of connections from one address that the server accepts. 0 means any
     /// number (`NIOServerCnxnFactory.getMaxClientCnxnsPerHost`).
     pub(super) fn takes(&self, at: &Endpoint, connections: u32) {
-        let doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = doors.places.get(&(at.host.clone(), at.port));
-        if let Some(door) = place.and_then(|place| doors.doors.get(place)) {
+        if let Some(door) = self.known(at) {
             door.is_wide.store(connections == 0 || connections >= WIDE, Ordering::SeqCst);
         }
+    }
+
+    /// How many sessions were opened or taken there ([`Pass::took_session`]).
+    pub(super) fn sessions(&self, at: &Endpoint) -> u64 {
+        self.known(at).map_or(0, |door| door.sessions.load(Ordering::SeqCst))
+    }
+
+    fn known(&self, at: &Endpoint) -> Option<Arc<Door>> {
+        let doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = doors.places.get(&(at.host.clone(), at.port))?;
+        doors.doors.get(place).cloned()
     }
 
     async fn door(&self, at: &Endpoint, limits: Limits) -> Option<Arc<Door>> {
@@ -184,6 +190,13 @@ impl Pass {
     pub(super) fn is_shared(&self) -> bool {
         let more = |turn: &Turn| turn.door.opened.load(Ordering::SeqCst) > self.opened;
         self.was_shared || self.turn.as_ref().is_some_and(more)
+    }
+
+    /// The server gave a session on this connection.
+    pub(super) fn took_session(&self) {
+        if let Some(turn) = &self.turn {
+            turn.door.sessions.fetch_add(1, Ordering::SeqCst);
+        }
     }
 
     /// The connection is closed by us, or on both sides at once.

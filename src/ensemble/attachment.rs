@@ -120,6 +120,7 @@ impl ConnectOptions {
         let connecting = Background::connect(show.on(connector), keeper, to.to_owned());
         match timeout(self.bound(at), connecting).await {
             Ok(Ok((client, runtime))) => {
+                pass.took_session();
                 Ok(Attached { client, runtime, to: to.to_owned(), show, pass })
             }
             Ok(Err(cause)) => Err(match cause {

@@ -206,6 +206,9 @@ pub struct Mntr {
     pub learners: Option<u64>,
     /// Voters in the configuration (3.6 and later).
     pub quorum_size: Option<u64>,
+    /// Requests of clients for a session since the process began, a new one or one that they have (3.6
+    /// and later, `CONNECTION_REQUEST_COUNT`).
+    pub connects: Option<u64>,
     /// Sessions that only this server knows (3.6 and later). 0 if it keeps none.
     pub local_sessions: Option<u64>,
     /// The longest time that writing a snapshot took it since it was started, in milliseconds (3.6
@@ -235,6 +238,7 @@ impl Mntr {
                 "zk_learners" | "zk_followers" => mntr.learners = count(),
                 "zk_quorum_size" => mntr.quorum_size = count(),
                 "zk_local_sessions" => mntr.local_sessions = count(),
+                "zk_connection_request_count" => mntr.connects = count(),
                 "zk_max_snapshottime" => mntr.snapshot_ms = count(),
                 "zk_max_startup_snap_load_time" => mntr.load_ms = count(),
                 _ => {}
@@ -257,6 +261,8 @@ pub struct Connection {
     pub from: String,
     /// Its session. A connection that sends a four-letter word has none.
     pub session: Option<u64>,
+    /// The time-out of the session, in milliseconds.
+    pub timeout_ms: Option<u64>,
 }
 
 /// Reads the answer to `cons`; lines that are none are passed over.
@@ -264,13 +270,36 @@ pub fn parse_cons(answer: &str) -> Vec<Connection> {
     answer.lines().take(MAX_LINES).filter_map(parse_connection).collect()
 }
 
-/// Reads `/ADDRESS:PORT[INTEREST](queued=0,…,sid=0xHEX,…)`.
+/// Reads `/ADDRESS:PORT[INTEREST](queued=0,…,sid=0xHEX,…,to=MS,…)`.
 fn parse_connection(line: &str) -> Option<Connection> {
     let (from, rest) = line.trim().strip_prefix('/')?.rsplit_once('(')?;
     let from = from.rsplit_once('[').map_or(from, |(from, _)| from);
-    let sid = rest.split([',', ')']).find_map(|field| field.strip_prefix("sid="));
-    let session = sid.and_then(hex).filter(|id| *id != 0);
-    Some(Connection { from: from.to_owned(), session })
+    let field = |key: &str| rest.split([',', ')']).find_map(|field| field.strip_prefix(key));
+    let session = field("sid=").and_then(hex).filter(|id| *id != 0);
+    let timeout_ms = field("to=").and_then(|text| text.parse().ok());
+    Some(Connection { from: from.to_owned(), session, timeout_ms })
+}
+
+/// Reads the ephemeral znodes of each session from the answer to `dump` (`DataTree.dumpEphemerals`):
+/// `0xHEX:`, and below it a path a line, indented.
+pub fn parse_dump(answer: &str) -> BTreeMap<u64, Vec<String>> {
+    let mut owned: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    let mut lines = answer.lines().take(MAX_LINES);
+    // Sessions and connections stand in lists of their own, before and behind.
+    lines.by_ref().find(|line| line.starts_with("Sessions with Ephemerals"));
+    let mut owner = None;
+    for line in lines {
+        if let Some(path) = line.strip_prefix('\t') {
+            if let Some(owner) = owner {
+                owned.entry(owner).or_default().push(path.to_owned());
+            }
+        } else if let Some(session) = line.strip_suffix(':').and_then(hex) {
+            owner = Some(session);
+        } else {
+            break;
+        }
+    }
+    owned
 }
 
 /// Reads the answer to `hash`: tree digests by zxid (`DataTree.ZxidDigest`, one every 128 zxids).
@@ -402,8 +431,30 @@ mod tests {
         let cons = parse_cons(" /[0:0:0:0:0:0:0:1]:4000[1](queued=0,sid=0x10,lop=PING)\n\n");
         assert_eq!(
             cons,
-            [Connection { from: "[0:0:0:0:0:0:0:1]:4000".to_owned(), session: Some(16) }]
+            [Connection {
+                from: "[0:0:0:0:0:0:0:1]:4000".to_owned(),
+                session: Some(16),
+                timeout_ms: None
+            }]
         );
+    }
+
+    #[test]
+    fn cons_has_the_time_out_of_a_session() {
+        let cons = parse_cons(include_str!("testdata/follower.cons"));
+        let timeouts: Vec<_> = cons.iter().filter_map(|c| c.timeout_ms).collect();
+        assert_eq!(timeouts, [20_000]);
+    }
+
+    #[test]
+    fn dump_lists_the_ephemeral_znodes_of_each_session_and_nothing_else() {
+        let owned = parse_dump(include_str!("testdata/leader.dump"));
+        let paths = |session| owned.get(&session).map(|paths| paths.join(" "));
+        assert_eq!(
+            (paths(0x0001_0000_1bcd_a502), paths(0x0003_0000_1bcd_a500), owned.len()),
+            (Some("/brokers/ids/1 /controller".to_owned()), Some("/lock/a-0001".to_owned()), 2)
+        );
+        assert!(parse_dump("dump is not executed because it is not in the whitelist.").is_empty());
     }
 
     #[test]

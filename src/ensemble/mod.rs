@@ -7,6 +7,7 @@
 //! [`ZooKeeper`] and [`HeldSession`] are the real implementation. `four_letter` reads the
 //! answers of servers.
 
+mod admin_server;
 mod admission;
 mod attachment;
 mod client_session;
@@ -102,6 +103,12 @@ pub trait Ensemble {
     /// What a server demanded before it took a session that had no credential, as far as seen.
     fn demanded(&self, _at: &Endpoint) -> AuthDemand {
         AuthDemand::Nothing
+    }
+
+    /// How often we have opened a session there, or taken one there: as many requests for a session of
+    /// those that the server counts are ours, at least.
+    fn sessions_opened(&self, _at: &Endpoint) -> u64 {
+        0
     }
 
     /// Waits until no short session of ours is being closed there any more: until then the server counts

@@ -19,8 +19,8 @@ use super::transport::{self, Stream, TlsClient, TlsFiles, TlsSetupError};
 use super::ways::{Show, Shown, Ways};
 use super::{
     AuthDemand, ConfigRead, Credential, DryRun, Ensemble, FourLetterWord, HeldSession, NoAnswer,
-    PortState, RequestError, SessionFactory, SessionTerms, TlsFailure, dry_run, four_letter,
-    session,
+    PortState, RequestError, SessionFactory, SessionTerms, TlsFailure, admin_server, dry_run,
+    four_letter, session,
 };
 use crate::model::{ConfigVersion, Endpoint, Folder, Host, Tls, Update};
 
@@ -421,6 +421,9 @@ impl Ensemble for ZooKeeper {
         let began = Instant::now();
         let pass = self.admission.question(at, self.pace.limits(Kind::Connection)).await;
         let (read, pass) = Box::pin(self.admitted(at, pass, [is_cut_off, |_| true], ask)).await;
+        if read.is_ok() {
+            pass.took_session();
+        }
         let reading = match read {
             Ok((reading, Some(ending))) => {
                 let ended = async move {
@@ -459,10 +462,7 @@ impl Ensemble for ZooKeeper {
     }
 
     async fn admin(&self, base: &str, command: &str) -> Result<serde_json::Value, NoAnswer> {
-        let url = format!("{}/commands/{command}", base.trim_end_matches('/'));
-        let limits = self.pace.limits(Kind::Word);
-        // Joining fails only where the blocking task panicked.
-        spawn_blocking(move || get(&url, limits)).await.unwrap_or(Err(NoAnswer::Unreadable))
+        admin_server::ask(base, command, self.pace.limits(Kind::Word)).await
     }
 
     async fn check_port(&self, host: &Host, port: u16) -> PortState {
@@ -494,6 +494,10 @@ impl Ensemble for ZooKeeper {
         found.sort_unstable();
         found.dedup();
         found
+    }
+
+    fn sessions_opened(&self, at: &Endpoint) -> u64 {
+        self.admission.sessions(at)
     }
 
     async fn closes_sessions(&self, at: &Endpoint) {
@@ -562,39 +566,4 @@ async fn exchange(
         return Err(NoAnswer::Unreadable);
     }
     Ok(String::from_utf8_lossy(&answer).into_owned())
-}
-
-/// One HTTP request: no redirect is followed, no proxy is used.
-fn get(url: &str, limits: Limits) -> Result<serde_json::Value, NoAnswer> {
-    let agent = ureq::Agent::config_builder()
-        .timeout_connect(Some(limits.connect))
-        .timeout_global(Some(limits.connect + limits.answer))
-        .max_redirects(0)
-        .proxy(None)
-        .build()
-        .new_agent();
-    let response = agent.get(url).call().map_err(|cause| why(&cause))?;
-    let body = response.into_body().into_with_config().limit(u64::from(limits.answer_bytes));
-    let body = body.read_to_vec().map_err(|cause| why(&cause))?;
-    serde_json::from_slice(&body).map_err(|_| NoAnswer::Unreadable)
-}
-
-fn why(cause: &ureq::Error) -> NoAnswer {
-    match cause {
-        ureq::Error::HostNotFound | ureq::Error::Timeout(ureq::Timeout::Resolve) => {
-            NoAnswer::Unresolved
-        }
-        ureq::Error::Timeout(ureq::Timeout::Connect) => NoAnswer::ConnectTimedOut,
-        ureq::Error::Timeout(_) => NoAnswer::AnswerTimedOut,
-        ureq::Error::ConnectionFailed => NoAnswer::NoRoute,
-        ureq::Error::Io(cause) => match cause.kind() {
-            std::io::ErrorKind::ConnectionRefused => NoAnswer::Refused,
-            std::io::ErrorKind::TimedOut => NoAnswer::ConnectTimedOut,
-            std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::UnexpectedEof => {
-                NoAnswer::Closed
-            }
-            _ => NoAnswer::NoRoute,
-        },
-        _ => NoAnswer::Unreadable,
-    }
 }

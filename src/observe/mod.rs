@@ -42,7 +42,7 @@ mod tests;
 pub use crate::ensemble::{Mode, ServerVersion};
 pub use beside::{Beside, ask_beside};
 pub use bugs::fixed_in;
-pub use clients::{OwnSession, clients};
+pub use clients::{OwnSession, add_owned, clients, connects_of_others};
 pub use data_seen::{DataSeen, SizeUnknown, TimeSpan, TimesSeen};
 pub use facts::{Facts, Obstacle};
 pub use finding::{
@@ -51,8 +51,8 @@ pub use finding::{
 };
 pub use left_to_do::LeftToDo;
 pub use observation::{
-    Clients, DataFigures, Digests, Identity, Lag, Lineage, NoDigests, Observation, ObserveError,
-    OwnPorts, PlainPort, RetiredBy, ServerObservation, ServerStatus, Source, Sourced,
+    ClientSession, Clients, DataFigures, Digests, Identity, Lag, Lineage, NoDigests, Observation,
+    ObserveError, OwnPorts, PlainPort, RetiredBy, ServerObservation, ServerStatus, Source, Sourced,
     TargetEnsemble, TargetProbe, Tried,
 };
 pub use observing::{observe, observe_beside, observe_confirmed};

@@ -1,6 +1,7 @@
 //! The content of an observation.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -258,13 +259,47 @@ pub enum PlainPort {
     At(u16),
 }
 
-/// How many clients are on a server, and from where.
+/// The clients on a server.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Clients {
     /// How many connections.
     pub count: u64,
-    /// Their addresses, where the source names them.
-    pub addresses: Vec<String>,
+    /// Their sessions, where the source has more than the number.
+    pub sessions: Vec<ClientSession>,
+}
+
+/// A client's session, and the connection that it has.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ClientSession {
+    /// The client's address, `address:port`.
+    pub from: String,
+    /// The session's id.
+    pub id: u64,
+    /// Its time-out in milliseconds, where the server reports it.
+    pub timeout_ms: Option<u64>,
+    /// Its ephemeral znodes, where the server lists them (`dump`).
+    pub owns: Vec<String>,
+}
+
+impl Clients {
+    /// This number, of which no more is known.
+    pub const fn counted(count: u64) -> Self {
+        Self { count, sessions: Vec::new() }
+    }
+
+    /// The clients that have these sessions.
+    pub fn of(mut sessions: Vec<ClientSession>) -> Self {
+        sessions.sort_unstable();
+        Self { count: sessions.len() as u64, sessions }
+    }
+}
+
+impl ClientSession {
+    /// The client's address without its port.
+    pub fn host(&self) -> Option<IpAddr> {
+        let (host, _) = self.from.rsplit_once(':')?;
+        host.trim_matches(['[', ']']).parse().ok()
+    }
 }
 
 /// The figures that a server reports about its data.

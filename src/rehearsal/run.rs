@@ -103,7 +103,7 @@ fn options(simulated: &SimulatedPlan) -> Options {
     Options {
         plan_id: simulated.plan_id.clone(),
         who: "rehearsal".to_owned(),
-        approved: Approved { cutover: true, stop: true, blank, accepted: Vec::new() },
+        approved: Approved { cutover: true, stop: true, blank, ..Approved::default() },
         interactive: false,
         no_hooks: true,
         timeout_ms: TIMEOUT_MS,

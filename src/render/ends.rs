@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 pub use super::next::EndScreen;
 use super::text::{Line, Style, Text};
-use super::{changes, law, next, phrases, refusal, run, sessions, signing_in, trust};
+use super::{changes, clients, law, next, phrases, refusal, run, sessions, signing_in, trust};
 use crate::apply::Differs;
 use crate::apply::access::{Recipient, Signer};
+use crate::apply::connect_strings::ConnectStrings;
 use crate::apply::journal::{HookEnd, Illegible};
-use crate::apply::{Outcome, Since, Stale, Wait};
+use crate::apply::{Occupied, Outcome, Since, Stale, Wait};
 use crate::check::Breach;
 use crate::ensemble::ErrorCode;
 use crate::model::{EnsembleConfig, ServerId, SettingName};
@@ -299,7 +300,7 @@ fn on_the_way(end: &Outcome, screen: &EndScreen<'_>) -> (String, String) {
                      and {again}"),
         ),
         Outcome::Interrupted { .. } => ("interrupted.".to_owned(), go_on),
-        Outcome::Gate { step, approve, occupied } => (
+        Outcome::Gate { step, approve, occupied, .. } => (
             gate(step, approve, occupied.is_empty()),
             format!("{}, {again} --approve {approve}", condition(approve)),
         ),
@@ -429,7 +430,7 @@ fn where_gone(waits: &[Wait], anew: &str) -> String {
 /// The question to a person who can let a run continue.
 pub fn question(end: &Outcome, width: usize) -> Text {
     let mut text = Text::new();
-    let Outcome::Gate { step, approve, occupied } = end else { return text };
+    let Outcome::Gate { step, approve, occupied, strings } = end else { return text };
     let what = match approve.as_str() {
         "cutover" if occupied.is_empty() => {
             "no client is connected to the servers that leave. The next steps remove these \
@@ -446,7 +447,18 @@ pub fn question(end: &Outcome, width: usize) -> Text {
         _ => "is its data directory blank? zkplan cannot see that and relies on your answer.",
     };
     text.paragraph(Line::new(Style::Yellow, format!("{step}: ")), what, width);
-    text.append(run::occupied(occupied, width));
+    text.append(who_is_there(occupied, strings, width));
+    text
+}
+
+/// The clients that hold a gate shut, what they need, and what becomes of them without it.
+fn who_is_there(occupied: &[Occupied], strings: &ConnectStrings, width: usize) -> Text {
+    let mut text = clients::occupied(occupied, width);
+    if !occupied.is_empty() {
+        text.append(clients::connect_strings(strings, width));
+        let servers: Vec<ServerId> = occupied.iter().map(|on| on.server).collect();
+        text.paragraph("  ", clients::no_way_back(&servers), width);
+    }
     text
 }
 
@@ -514,7 +526,9 @@ fn details(end: &Outcome, width: usize) -> Text {
         Outcome::Foreign { before, after } => {
             text.append(diff(before, after, "the last state made by this run"));
         }
-        Outcome::Gate { occupied, .. } => text.append(run::occupied(occupied, width)),
+        Outcome::Gate { occupied, strings, .. } => {
+            text.append(who_is_there(occupied, strings, width));
+        }
         Outcome::RanOut { waits, .. } | Outcome::NotGranted(waits) => {
             for wait in waits {
                 text.paragraph("  ", run::wait(wait), width);

@@ -134,10 +134,7 @@ fn spec(wanted: Vec<Server>) -> Spec {
 
 fn observed(server: &Server, status: ServerStatus, clients: u64) -> ServerObservation {
     ServerObservation {
-        clients: Some(Sourced {
-            value: Clients { count: clients, addresses: Vec::new() },
-            source: Source::Srvr,
-        }),
+        clients: Some(Sourced { value: Clients::counted(clients), source: Source::Srvr }),
         data: DataFigures {
             digests: Digests::Listed(BTreeMap::from([(Zxid::new(0x1_0000_0000), 99)])),
             compared: Some(DataProof::Digest(Zxid::new(0x1_0000_0000))),

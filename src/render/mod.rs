@@ -6,6 +6,7 @@
 //! `observe`, `plan`, `check`, `proposal` and `status`.
 
 pub mod changes;
+mod clients;
 pub mod commands;
 mod complaints;
 pub mod dot;

@@ -6,22 +6,24 @@ use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
 use super::waits::proven;
 pub use super::waits::{proof_zxid, wait, waiting};
-use super::{phrases, predicted, signing_in};
-use crate::apply::journal::{CommitEvidence, Entry, GateOpenedBy, HookEnd, LockText};
+use super::{clients, phrases, predicted, signing_in};
+use crate::apply::journal::{CommitEvidence, Entry, GateOpenedBy, HookEnd, LockText, PassedClient};
 use crate::apply::report::{Gap, RunReport};
 use crate::apply::{Event, Occupied, Reordered};
 use crate::model::ServerId;
 use crate::observe::Clients;
+use crate::plan::StepId;
 use crate::prediction::Prediction;
-
-/// This many client addresses are listed; the rest is counted.
-const NAMED_CLIENTS: usize = 8;
 
 /// One line for something that happened; `None` for what only machines want to know.
 pub fn line(event: &Event) -> Option<Line> {
     let plain = |text: String| Some(Line::plain(text));
     match event {
-        Event::Output { .. } | Event::Recorded(_) | Event::Waiting(_) | Event::Ended(_) => None,
+        Event::Output { .. }
+        | Event::Recorded(_)
+        | Event::ConnectStrings(_)
+        | Event::Waiting(_)
+        | Event::Ended(_) => None,
         Event::Attached(at) => Some(Line::new(Style::Dim, format!("session on {at}"))),
         Event::Refused { by, signer } => Some(Line::new(
             Style::Yellow,
@@ -47,13 +49,9 @@ pub fn line(event: &Event) -> Option<Line> {
         Event::Done { step } => {
             Some(Line::new(Style::Green, step.to_string()).then(Style::Plain, " done"))
         }
-        Event::LeaderChanged { from, to, step: Some(step) } => plain(format!(
-            "leader changed from server {from} to server {to}, as planned with {step}"
-        )),
-        Event::LeaderChanged { from, to, step: None } => Some(Line::new(
-            Style::Yellow,
-            format!("leader changed from server {from} to server {to}; this was not planned"),
-        )),
+        Event::LeaderChanged { from, to, step } => {
+            Some(leader_changed((*from, *to), step.as_ref()))
+        }
         Event::Reordered(reordered) => {
             Some(Line::new(Style::Yellow, format!("{}.", another_order(reordered))))
         }
@@ -80,10 +78,21 @@ pub fn line(event: &Event) -> Option<Line> {
             Some(Line::new(Style::Yellow, step.to_string()).then(Style::Plain, no_answer(*server)))
         }
         Event::Abandoned { run } => plain(format!("run {run} is abandoned")),
-        Event::StopByHand { server } => {
+        Event::StopByHand { server, .. } => {
             plain(format!("server {server} is still running, without a vote: please stop it"))
         }
+        Event::GateShut { step, newcomers } => {
+            Some(Line::new(Style::Yellow, gate_shut(step, newcomers)))
+        }
         Event::VersionMoved { from, to } => Some(Line::new(Style::Yellow, version_moved(from, to))),
+    }
+}
+
+fn leader_changed((from, to): (ServerId, ServerId), step: Option<&StepId>) -> Line {
+    let changed = format!("leader changed from server {from} to server {to}");
+    match step {
+        Some(step) => Line::plain(format!("{changed}, as planned with {step}")),
+        None => Line::new(Style::Yellow, format!("{changed}; this was not planned")),
     }
 }
 
@@ -157,29 +166,6 @@ pub fn holder(by: &LockText) -> String {
     )
 }
 
-/// Clients on servers that leave, a line a server.
-pub fn occupied(occupied: &[Occupied], width: usize) -> Text {
-    let mut text = Text::new();
-    for Occupied { server, clients } in occupied {
-        let says = match clients {
-            None => "does not show which clients are connected".to_owned(),
-            Some(Clients { count, addresses }) => {
-                let named = addresses.iter().take(NAMED_CLIENTS).cloned().collect::<Vec<_>>();
-                let rest = addresses.len().saturating_sub(NAMED_CLIENTS);
-                let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-                let from = if named.is_empty() {
-                    String::new()
-                } else {
-                    format!(": {}", named.join(", "))
-                };
-                format!("{}{from}{rest}", phrases::count(*count, "client"))
-            }
-        };
-        text.paragraph(Line::plain(format!("  server {server}  ")), says, width);
-    }
-    text
-}
-
 /// What came of an apply, beside what its plan was expected to cost.
 pub fn report(
     report: &RunReport,
@@ -241,16 +227,65 @@ pub fn report(
         text.paragraph("", Line::new(Style::Yellow, said), width);
     }
     if !report.stop_by_hand.is_empty() {
-        let who = phrases::servers(&report.stop_by_hand);
-        let them = if report.stop_by_hand.len() == 1 { "it" } else { "them" };
-        let said = format!(
-            "Next: when no client uses {who} any more, stop {them}, disable the service, and move \
-             zoo.cfg and data away. If the old zoo.cfg and data are restored, the old servers \
-             could form a second ensemble."
-        );
-        text.paragraph("", Line::new(Style::Cyan, said), width);
+        text.append(stop_by_hand(report, width));
     }
     text
+}
+
+/// The servers that a person is to stop, and who is still on them.
+fn stop_by_hand(report: &RunReport, width: usize) -> Text {
+    let mut text = Text::new();
+    let servers: Vec<ServerId> = report.stop_by_hand.keys().copied().collect();
+    let is_used = |clients: &Option<Clients>| clients.as_ref().is_none_or(|all| all.count > 0);
+    let (who, is_one) = (phrases::servers(&servers), servers.len() == 1);
+    let (them, it_follows) =
+        if is_one { ("it", "it still follows") } else { ("them", "they still follow") };
+    let used = report.stop_by_hand.iter().filter(|(_, clients)| is_used(clients));
+    let used: Vec<_> = used.collect();
+    if !used.is_empty() {
+        let said = format!("Clients are connected to servers that were removed ({it_follows}):");
+        text.paragraph("", Line::new(Style::Yellow, said), width);
+        let used = used.into_iter().map(|(server, clients)| Occupied {
+            server: *server,
+            clients: clients.clone(),
+            came: 0,
+        });
+        text.append(clients::occupied(&used.collect::<Vec<_>>(), width));
+        text.append(clients::connect_strings(&report.strings, width));
+        text.paragraph("", clients::no_way_back(&servers), width);
+    }
+    let said = format!(
+        "Next: when no client uses {who} any more, stop {them}, one server at a time, disable the \
+         service, and move zoo.cfg, zoo.cfg.bak and data away. If the old zoo.cfg and data are \
+         restored, the old servers could form a second ensemble."
+    );
+    text.paragraph("", Line::new(Style::Cyan, said), width);
+    text
+}
+
+/// A gate that is shut again.
+fn gate_shut(step: &StepId, newcomers: &[Occupied]) -> String {
+    let count = |on: &Occupied| on.clients.as_ref().map_or(1, |clients| clients.count);
+    let count = newcomers.iter().map(count).sum::<u64>();
+    let servers: Vec<ServerId> = newcomers.iter().map(|on| on.server).collect();
+    format!(
+        "{step} is shut again: {} connected to {} after it was passed",
+        phrases::count(count, "client"),
+        phrases::servers(&servers)
+    )
+}
+
+/// A gate that an operator opened, with whom it let pass.
+fn passed(step: &StepId, clients: &[PassedClient]) -> String {
+    let each = clients.iter().map(|one| {
+        let owns = one.owns.first().map_or_else(String::new, |path| format!(" ({path})"));
+        format!("session {} from {} on server {}{owns}", one.session, one.from, one.server)
+    });
+    let each: Vec<String> = each.collect();
+    if each.is_empty() {
+        return format!("{step} passed: approved");
+    }
+    format!("{step} passed: approved, with {}", each.join(", "))
 }
 
 fn commits(report: &RunReport, width: usize) -> Text {
@@ -293,10 +328,10 @@ pub fn entry(entry: &Entry) -> String {
         Entry::Disarmed { step } => {
             format!("{step} cannot commit any more; it may have committed and been reverted before")
         }
-        Entry::Passed { step, how: GateOpenedBy::Drained } => {
+        Entry::Passed { step, how: GateOpenedBy::Drained, .. } => {
             format!("{step} passed: no client is connected any more")
         }
-        Entry::Passed { step, how: GateOpenedBy::Approved } => format!("{step} passed: approved"),
+        Entry::Passed { step, how: GateOpenedBy::Approved, clients } => passed(step, clients),
         Entry::Attested { step } => {
             format!("{step}: a person confirmed that the data directory is blank")
         }

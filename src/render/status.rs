@@ -9,8 +9,10 @@ use std::collections::BTreeSet;
 pub use super::status_rows::evidence;
 use super::text::{Line, Style, Text};
 use super::{
-    changes, findings, head, law, open_run, phrases, plan, present, refusal, retired, status_rows,
+    changes, clients, findings, head, law, open_run, phrases, plan, present, refusal, retired,
+    status_rows,
 };
+use crate::apply::Occupied;
 use crate::check::{ToleranceNow, Votes, Window};
 use crate::model::ServerId;
 use crate::observe::{Beside, Finding, FindingKind, Level, RetiredState, ServerStatus};
@@ -49,6 +51,7 @@ pub fn screen(screen: &StatusScreen<'_>) -> Text {
     for (name, style, said) in lines(status, of) {
         text.paragraph(named(name), Line::new(style, said), width);
     }
+    text.append(on_retired(status, width));
     match blocks(status).as_slice() {
         [] => text.paragraph(named("Change"), Line::new(Style::Green, "possible now"), width),
         all => {
@@ -344,13 +347,22 @@ fn retired_servers<'a>(status: &'a EnsembleStatus<'_>) -> impl Iterator<Item = S
         let same = status.retired().filter(|one| does(one.answer) == kind);
         let servers = same.map(|one| {
             let at = one.at.as_ref().map_or_else(String::new, |at| format!(" at {at}"));
-            let clients = one
-                .clients
-                .map_or_else(String::new, |count| format!(", {}", phrases::count(count, "client")));
+            let clients = one.clients.as_ref().map_or_else(String::new, |all| {
+                format!(", {}", phrases::count(all.count, "client"))
+            });
             format!("{}{at} (run {}{clients})", one.id, one.run)
         });
         format!("{}: {kind}", phrases::list(servers))
     })
+}
+
+/// The clients of retired servers that still follow, where the servers show more than their number.
+fn on_retired(status: &EnsembleStatus<'_>, width: usize) -> Text {
+    let shown = status.retired().filter_map(|one| {
+        let clients = one.clients.clone().filter(|all| !all.sessions.is_empty());
+        clients.map(|clients| Occupied { server: one.id, clients: Some(clients), came: 0 })
+    });
+    clients::occupied(&shown.collect::<Vec<_>>(), width)
 }
 
 /// Why nothing can be changed now, a sentence for each reason.

@@ -62,6 +62,17 @@ pub fn wait(wait: &Wait) -> String {
             "the stop command of server {server} succeeded, but the server still answers. Check \
              whether a supervisor restarts it"
         ),
+        Wait::Quiet { watched, left } => quiet(*watched, *left),
+        Wait::Hops { from, to, left, clients } => {
+            let now = clients.map_or_else(String::new, |count| {
+                format!(" ({} now)", phrases::count(count, "client"))
+            });
+            format!(
+                "server {from} has stopped; its clients may connect to server {to} next{now}. zkplan \
+                 watches server {to} {} s more before it stops it",
+                left.0.div_ceil(1000)
+            )
+        }
         Wait::StopByHand { server } => {
             format!(
                 "stop server {server} by hand: its id can move to another machine only after that"
@@ -80,6 +91,17 @@ pub fn wait(wait: &Wait) -> String {
                 .to_owned()
         }
     }
+}
+
+/// No client is there, but not for long enough.
+fn quiet(watched: Millis, left: Millis) -> String {
+    let seconds = |time: Millis| time.0.div_ceil(1000);
+    format!(
+        "no client has been connected to the servers that leave for {} s. zkplan watches {} s more: \
+         a client that has just lost its connection has as long to come back",
+        seconds(watched),
+        seconds(left)
+    )
 }
 
 /// What is missing before a joiner may be named.

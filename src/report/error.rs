@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::clients::ServerClients;
 use crate::apply::journal::HookEnd;
 use crate::apply::{Outcome, Stale};
 use crate::document::{Document, Format};
@@ -25,6 +26,8 @@ pub struct ErrorDocument {
     pub places: Vec<FilePlace>,
     /// What to do, for people.
     pub hints: Vec<String>,
+    /// The clients that hold a gate shut; empty where there is none.
+    pub clients: Vec<ServerClients>,
     /// Whether the same command may succeed later although nothing in it or in its files changes.
     #[serde(rename = "retryable")]
     pub is_retryable: bool,
@@ -33,7 +36,7 @@ pub struct ErrorDocument {
 }
 
 impl Document for ErrorDocument {
-    const FORMAT: Format = Format { name: "error", major: 1, minor: 0 };
+    const FORMAT: Format = Format { name: "error", major: 1, minor: 1 };
 }
 
 /// A place in a file, with what is wrong there.

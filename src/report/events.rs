@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::clients::{ClientStrings, ServerClients};
 use super::error::CommandFailure;
 use super::waits::{ProofWord, WaitEntry};
 use crate::apply::access::{Recipient, Signer};
@@ -38,7 +39,7 @@ pub struct EventLine {
 }
 
 impl Document for EventLine {
-    const FORMAT: Format = Format { name: "events", major: 2, minor: 0 };
+    const FORMAT: Format = Format { name: "events", major: 2, minor: 1 };
 }
 
 /// What happened, by `event`. A minor version may add some.
@@ -189,6 +190,17 @@ pub enum EventEntry {
     StopByHand {
         /// The server.
         server: ServerId,
+        /// The clients on it; `null` if it does not report them.
+        clients: Option<ServerClients>,
+    },
+    /// The addresses that clients need.
+    ConnectStrings(ClientStrings),
+    /// A gate that was passed is shut again, because clients came after that.
+    GateShut {
+        /// The gate.
+        step: StepId,
+        /// These, a server each.
+        clients: Vec<ServerClients>,
     },
     /// The configuration has versions that no run recorded.
     VersionMoved {
@@ -342,7 +354,15 @@ impl EventEntry {
                 Self::NoAnswer { step: step.clone(), server: *server }
             }
             Event::Abandoned { run } => Self::Abandoned { abandoned_run: *run },
-            Event::StopByHand { server } => Self::StopByHand { server: *server },
+            Event::StopByHand { server, clients } => Self::StopByHand {
+                server: *server,
+                clients: clients.as_ref().map(|all| ServerClients::of(*server, Some(all), 0)),
+            },
+            Event::ConnectStrings(strings) => Self::ConnectStrings(strings.into()),
+            Event::GateShut { step, newcomers } => Self::GateShut {
+                step: step.clone(),
+                clients: newcomers.iter().map(ServerClients::from).collect(),
+            },
             Event::VersionMoved { from, to } => {
                 Self::VersionMoved { from: from.clone(), to: to.clone() }
             }

@@ -147,7 +147,7 @@ fn steps(records: &[Record]) -> Vec<RunStep> {
 fn done(entry: &Entry) -> Option<(&StepId, StepEnd)> {
     match entry {
         Entry::Committed { step, .. } => Some((step, StepEnd::Committed)),
-        Entry::Passed { step, how: GateOpenedBy::Drained | GateOpenedBy::Approved }
+        Entry::Passed { step, how: GateOpenedBy::Drained | GateOpenedBy::Approved, .. }
         | Entry::HookEnded { step, how: HookEnd::Succeeded }
         | Entry::Gone { step } => Some((step, StepEnd::Done)),
         Entry::Claimed { .. }

@@ -7,6 +7,7 @@
 
 mod breach;
 mod changes;
+pub mod clients;
 mod details;
 pub mod error;
 pub mod events;

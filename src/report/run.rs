@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::clients::{ClientStrings, ServerClients};
 use super::error::CommandFailure;
 use super::events::KnownBy;
 use super::waits::WaitEntry;
@@ -116,12 +117,16 @@ pub struct RunDocument {
     pub unknown_step: Option<StepId>,
     /// Servers that a person is to stop.
     pub stop_by_hand: BTreeSet<ServerId>,
+    /// The clients that hold a gate shut, or that are on servers which a person is to stop.
+    pub clients: Vec<ServerClients>,
+    /// The addresses that clients need; empty where clients were not asked for.
+    pub connect_strings: ClientStrings,
     /// Retired servers that do not answer. They must never start with their old data.
     pub not_answering: BTreeSet<ServerId>,
 }
 
 impl Document for RunDocument {
-    const FORMAT: Format = Format { name: "run", major: 1, minor: 1 };
+    const FORMAT: Format = Format { name: "run", major: 1, minor: 2 };
 }
 
 /// Something that was waited for.
@@ -192,6 +197,16 @@ fn measured(report: &RunReport, prediction: &Prediction) -> Vec<MeasuredTime> {
         measured_ms: *measured_ms,
     });
     change.into_iter().chain(copies).collect()
+}
+
+/// The clients that are in the way at the end.
+fn clients(report: &RunReport, outcome: &Outcome) -> Vec<ServerClients> {
+    let at_gate = ServerClients::at_gate(outcome);
+    if !at_gate.is_empty() {
+        return at_gate;
+    }
+    let all = report.stop_by_hand.iter();
+    all.map(|(server, clients)| ServerClients::of(*server, clients.as_ref(), 0)).collect()
 }
 
 /// What an apply has done so far, collected from its events.
@@ -327,7 +342,9 @@ impl RunDocument {
             longest_gap_ms: report.longest_gap().map(|(_, gap)| gap),
             predictions: measured(report, prediction),
             unknown_step: report.unknown.clone(),
-            stop_by_hand: report.stop_by_hand.iter().copied().collect(),
+            stop_by_hand: report.stop_by_hand.keys().copied().collect(),
+            clients: clients(report, outcome),
+            connect_strings: (&report.strings).into(),
             not_answering: report.silent_leavers.iter().copied().collect(),
         }
     }

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::changes::{ChangeEntry, changes};
+use super::clients::SessionEntry;
 use super::details;
 use super::error::CommandFailure;
 use super::figures::{VoteFigures, ZoneFigures};
@@ -51,7 +52,7 @@ pub struct StatusDocument {
 }
 
 impl Document for StatusDocument {
-    const FORMAT: Format = Format { name: "status", major: 1, minor: 0 };
+    const FORMAT: Format = Format { name: "status", major: 1, minor: 1 };
 }
 
 /// A reason why the next reconfig cannot be made safely.
@@ -190,6 +191,8 @@ pub struct StatusRetired {
     state: RetiredAnswer,
     /// Clients connected to it while it follows; `null` where that is not known.
     clients: Option<u64>,
+    /// Each of them, where the server shows more than the number.
+    sessions: Vec<SessionEntry>,
 }
 
 /// What answers at the address of a retired server.
@@ -462,7 +465,10 @@ impl StatusRetired {
             Some(Beside::NotKnown(_)) => RetiredAnswer::NotKnown,
         };
         let address = one.at.as_ref().map(ToString::to_string);
-        Self { id: one.id, run: one.run, address, state, clients: one.clients }
+        let clients = one.clients.as_ref().map(|clients| clients.count);
+        let sessions = one.clients.iter().flat_map(|clients| &clients.sessions);
+        let sessions = sessions.map(SessionEntry::from).collect();
+        Self { id: one.id, run: one.run, address, state, clients, sessions }
     }
 }
 

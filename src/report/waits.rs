@@ -121,6 +121,24 @@ pub enum WaitKind {
         /// The servers that it is about.
         servers: BTreeSet<ServerId>,
     },
+    /// No client is on the servers that leave, but not for long enough.
+    NoClients {
+        /// How long it has been so.
+        watched_ms: u64,
+        /// How long it must still be so.
+        left_ms: u64,
+    },
+    /// The clients of a server that has stopped may come to the next one.
+    ClientsMayMove {
+        /// The server that has stopped.
+        from: ServerId,
+        /// The next one.
+        to: ServerId,
+        /// For how long they may come.
+        left_ms: u64,
+        /// How many clients are on that now; `null` if it does not report that.
+        clients: Option<u64>,
+    },
     /// There is no leader, or no write commits.
     NoLeader,
     /// A port that a server is to move to is taken.
@@ -380,7 +398,13 @@ impl WaitEntry {
             }
             // What is missing changes from look to look.
             WaitKind::Restarting { server, missing: _ } => subject.servers.extend(*server),
-            WaitKind::NoLeader | WaitKind::NoSession | WaitKind::CleartextPassword => {}
+            WaitKind::ClientsMayMove { from, to, left_ms: _, clients: _ } => {
+                subject.servers = BTreeSet::from([*from, *to]);
+            }
+            WaitKind::NoLeader
+            | WaitKind::NoSession
+            | WaitKind::NoClients { .. }
+            | WaitKind::CleartextPassword => {}
         }
         subject
     }
@@ -436,6 +460,12 @@ fn kind(wait: &Wait) -> WaitKind {
             step: step.clone(),
             voters: voters.keys().copied().collect(),
         },
+        Wait::Quiet { watched, left } => {
+            WaitKind::NoClients { watched_ms: watched.0, left_ms: left.0 }
+        }
+        Wait::Hops { from, to, left, clients } => {
+            WaitKind::ClientsMayMove { from: *from, to: *to, left_ms: left.0, clients: *clients }
+        }
         Wait::NamesItself { server } => WaitKind::LeaverNotInformed { server: *server },
         Wait::StillUp { server } => WaitKind::ServerStillUp { server: *server },
         Wait::StopByHand { server } => WaitKind::StopByHand { server: *server },

@@ -87,7 +87,7 @@ impl Scene {
 }
 
 fn with_clients(observed: ServerObservation, count: u64) -> ServerObservation {
-    let value = Clients { count, addresses: Vec::new() };
+    let value = Clients::counted(count);
     ServerObservation { clients: Some(Sourced { value, source: Source::Cons }), ..observed }
 }
 

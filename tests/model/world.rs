@@ -239,9 +239,10 @@ impl World {
             asked: question.ask.contains(id).then(joiner_granted),
         };
         let gone = |id: ServerId| Leaving {
-            presence: Presence::Up,
             clients: Some(Clients::default()),
+            shows_sessions: true,
             names_itself: Some(members.contains(&id)),
+            ..Leaving::seen(None, Presence::Up)
         };
         RunView {
             joiners: following.iter().map(|id| (*id, joiner(id))).collect(),

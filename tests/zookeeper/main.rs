@@ -28,6 +28,7 @@ mod conformance;
 #[path = "../cli/consoles.rs"]
 mod consoles;
 mod credentials;
+mod cutover;
 mod degraded;
 mod demo_ensemble;
 mod digests;

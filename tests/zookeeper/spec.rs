@@ -176,6 +176,7 @@ impl Spec {
 
     /// Adds a line of `policy:`.
     pub(crate) fn policy(mut self, key: &'static str, value: &'static str) -> Self {
+        self.policy.retain(|(known, _)| *known != key);
         self.policy.push((key, value));
         self
     }

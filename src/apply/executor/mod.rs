@@ -11,10 +11,11 @@
 //!
 //! In reading order: `messages` (input and output), `state` (where a run is), `setup` (permission, lock,
 //! run and fence), `doubt` (what is recorded of requests with an unknown outcome), `step` (each step from
-//! its survey to its outcome), `request` (one request and what came of it), `other_order` (where a server
-//! died or came back).
+//! its survey to its outcome), `gate` (whom the cutover gate lets pass), `request` (one request and what
+//! came of it), `other_order` (where a server died or came back).
 
 mod doubt;
+mod gate;
 mod messages;
 mod other_order;
 mod request;

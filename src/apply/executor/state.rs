@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::messages::{Options, ReadBack, RequestPurpose, RunQuestion};
+use crate::apply::connect_strings::ConnectStrings;
 use crate::apply::end::{Outcome, Since};
 use crate::apply::event::Event;
 use crate::apply::journal::{CommitEvidence, Entry, UnresolvedRequest};
@@ -146,6 +147,8 @@ pub struct Executor {
     pub(super) doubtful_hooks: BTreeSet<StepId>,
     /// Steps without a request that were reported as done.
     pub(super) reported: BTreeSet<StepId>,
+    /// The addresses for clients that were reported last.
+    pub(super) strings: Option<ConnectStrings>,
     pub(super) events: Vec<Event>,
 }
 
@@ -182,6 +185,7 @@ impl Executor {
             doubtful: BTreeMap::new(),
             doubtful_hooks: BTreeSet::new(),
             reported: BTreeSet::new(),
+            strings: None,
             events: Vec::new(),
         }
     }

@@ -5,17 +5,16 @@ use std::collections::BTreeSet;
 use super::messages::{ReadBack, RequestPurpose, RunQuestion};
 use super::other_order::Turn;
 use super::state::{Continuation, Executor, RunStage};
+use crate::apply::client_watch::PassedClients;
 use crate::apply::end::Outcome;
 use crate::apply::event::Event;
-use crate::apply::journal::{Entry, GateOpenedBy, HookEnd};
+use crate::apply::journal::{Entry, HookEnd, PassedClient};
 use crate::apply::judge::{Judge, Verdict};
 use crate::apply::run_view::{self, Presence, RunView};
 use crate::apply::wait::{Missing, Wait};
 use crate::model::{ServerId, Zxid};
 use crate::observe::{ByCounts, DataProof, FindingKind};
-use crate::plan::{
-    Action, ChangeVerb, GateKind, Phase, PhaseKind, ServerChange, Step, StepId, StepOrder,
-};
+use crate::plan::{Action, ChangeVerb, Phase, PhaseKind, ServerChange, Step, StepId, StepOrder};
 
 /// The limit on reconfigs without changes in one apply. They are sent to servers that hold the
 /// configuration while an older one is in force.
@@ -66,6 +65,9 @@ impl Executor {
 
     /// Whether the next step is one that clients can hold up, or that waits for a server to go.
     fn wants_clients(&self) -> bool {
+        if self.memory.clients.has_passed() && self.open_gate().is_some() {
+            return true;
+        }
         let next = self.plan().next_steps(&self.memory.done, self.leader);
         next.iter().any(|step| {
             matches!(step.action, Action::Gate(_) | Action::Stop(_) | Action::AskToStop(_))
@@ -122,6 +124,10 @@ impl Executor {
             {
                 self.tell(Event::DataProven { server: *id, proof: proof.clone() });
             }
+        }
+        if !view.leaving.is_empty() {
+            self.hand_out(view);
+            self.watch_gate(view, now_ms);
         }
         self.forget_hiccup(view);
         // A joiner that was awaited may be gone again.
@@ -181,7 +187,7 @@ impl Executor {
             for (kind, _, step) in candidates {
                 match self.judge(view, now_ms).step(kind, &step) {
                     Verdict::AlreadyDone => done.push((kind, step)),
-                    Verdict::Proceed => return self.take(&step),
+                    Verdict::Proceed => return self.take(&step, view, now_ms),
                     Verdict::Wait(more) => waits.extend(more),
                     Verdict::Ask(end) => return self.ask(end),
                     Verdict::Stop(end) => return self.stop(end),
@@ -218,7 +224,7 @@ impl Executor {
         open.collect()
     }
 
-    fn judge<'a>(&'a self, view: &'a RunView, now_ms: u64) -> Judge<'a> {
+    pub(super) fn judge<'a>(&'a self, view: &'a RunView, now_ms: u64) -> Judge<'a> {
         Judge {
             checked: &self.checked,
             view,
@@ -243,11 +249,14 @@ impl Executor {
             Action::Stop(server) | Action::AskToStop(server) if kind == PhaseKind::Retire => {
                 let presence = view.leaving.get(&server).map(|leaving| leaving.presence);
                 self.memory.done.insert(id.clone());
+                let clients = view.leaving.get(&server).and_then(|leaving| leaving.clients.clone());
                 self.tell(match presence {
                     Some(Presence::Gone | Presence::OutOfReach) => {
                         Event::NoAnswer { step: id, server }
                     }
-                    Some(Presence::Up | Presence::Unknown) | None => Event::StopByHand { server },
+                    Some(Presence::Up | Presence::Unknown) | None => {
+                        Event::StopByHand { server, clients }
+                    }
                 });
             }
             Action::Start(_) if !self.memory.hooked.contains(&id) => {
@@ -346,7 +355,7 @@ impl Executor {
         self.given_up.len() > known
     }
 
-    fn take(&mut self, step: &Step) -> RunStage {
+    fn take(&mut self, step: &Step, view: &RunView, now_ms: u64) -> RunStage {
         let run = self.open_run();
         let id = step.id.clone();
         match &step.action {
@@ -355,9 +364,10 @@ impl Executor {
                 if away.is_empty() { self.intend(&id) } else { RunStage::Move(id, away) }
             }
             Action::Gate(kind) => {
-                let approved = self.options.approved.cutover || *kind == GateKind::CutoverManual;
-                let how = if approved { GateOpenedBy::Approved } else { GateOpenedBy::Drained };
-                RunStage::Record(run, Entry::Passed { step: id, how }, Continuation::Look)
+                let present = self.judge(view, now_ms).occupied();
+                let how = self.pass(*kind, &present);
+                let clients = PassedClient::of(&present);
+                RunStage::Record(run, Entry::Passed { step: id, how, clients }, Continuation::Look)
             }
             Action::AttestBlank(_) => {
                 RunStage::Record(run, Entry::Attested { step: id }, Continuation::Look)
@@ -387,11 +397,12 @@ impl Executor {
         if !yes {
             return self.stop(end);
         }
-        if let Outcome::Gate { step, approve, .. } = &end {
+        if let Outcome::Gate { step, approve, occupied, .. } = &end {
             let servers = self.plan().steps().filter(|s| s.id == *step).flat_map(Step::servers);
             let servers: Vec<ServerId> = servers.collect();
             match approve.as_str() {
-                "cutover" => self.options.approved.cutover = true,
+                // Those that were shown, and no others.
+                "cutover" => self.memory.clients.pass(PassedClients::of(occupied)),
                 "stop" => self.options.approved.stop = true,
                 _ => self.options.approved.blank.extend(servers),
             }

@@ -119,6 +119,7 @@ pub(super) fn approved(args: &ApplyArgs) -> Approved {
     for approval in &args.approve {
         match approval {
             Approval::Cutover => approved.cutover = true,
+            Approval::Host(host) => drop(approved.hosts.insert(*host)),
             Approval::Stop => approved.stop = true,
             Approval::Blank(id) => drop(approved.blank.insert(ServerId::new(*id))),
         }

@@ -50,6 +50,7 @@ pub(super) fn anew(args: &ApplyArgs, source: &Source) -> Option<String> {
 pub(super) fn typed(args: &ApplyArgs) -> String {
     let approved = args.approve.iter().map(|approval| match approval {
         Approval::Cutover => " --approve cutover".to_owned(),
+        Approval::Host(host) => format!(" --approve host-{host}"),
         Approval::Stop => " --approve stop".to_owned(),
         Approval::Blank(id) => format!(" --approve attest-{id}"),
     });

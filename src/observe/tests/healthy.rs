@@ -4,7 +4,7 @@ use super::fake::{FIRST, Fake, FakeEnsemble, at, config, server, voters};
 use super::*;
 use crate::ensemble::{Mode, NoAnswer, PortState};
 use crate::model::{Endpoint, Zxid};
-use crate::observe::{ClientsOf, Identity, Source};
+use crate::observe::{ClientsOf, Identity, Source, Sourced};
 
 /// Statically configured servers: no client address, only `srvr`.
 fn plain(ids: &[i64]) -> Vec<Fake> {
@@ -200,7 +200,10 @@ fn clients_are_counted_by_the_best_source() {
     let seen = seen(&fake, &question);
     let clients = |number| {
         let value = seen.servers[&id(number)].clients.clone();
-        value.map(|value| (value.value.count, value.value.addresses, value.source))
+        value.map(|Sourced { value, source }| {
+            let from = value.sessions.into_iter().map(|one| one.from);
+            (value.count, from.collect::<Vec<_>>(), source)
+        })
     };
     assert_eq!(clients(1), Some((1, vec!["10.9.9.9:4000".to_owned()], Source::Cons)));
     assert_eq!(clients(2), Some((4, vec![], Source::Srvr)));

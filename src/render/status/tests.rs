@@ -8,7 +8,7 @@ use crate::document::Document as _;
 
 use crate::ensemble::NoAnswer;
 use crate::model::ServerId;
-use crate::observe::{ServerObservation, ServerStatus};
+use crate::observe::{Clients, ServerObservation, ServerStatus};
 use crate::plan::StepId;
 use crate::render::fixture::{Scene, endpoint, lines, three_zones};
 use crate::report::status::StatusDocument;
@@ -306,7 +306,7 @@ fn what_is_left_to_be_done_by_hand_has_a_next_line() {
         id: id(7),
         at: Some(endpoint("10.0.0.7")),
         answer,
-        clients: Some(2),
+        clients: Some(Clients::counted(2)),
     };
     let journal = |answer| JournalSeen { retired: vec![old(answer)], ..JournalSeen::default() };
     assert_eq!(next(&scene, &journal(None)), None, "it is stopped");

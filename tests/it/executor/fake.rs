@@ -355,9 +355,10 @@ impl Fake {
             asked: question.ask.contains(id).then(granted),
         };
         let leaving_sight = |id: ServerId| Leaving {
-            presence: if up(&id) { Presence::Up } else { Presence::Gone },
             clients: Some(Clients::default()),
+            shows_sessions: true,
             names_itself: Some(members.contains(id)),
+            ..Leaving::seen(None, if up(&id) { Presence::Up } else { Presence::Gone })
         };
         let facts = Facts {
             base: self.config.clone(),

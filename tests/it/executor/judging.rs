@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use zkplan::apply::executor::RunQuestion;
 use zkplan::apply::judge::{Approved, Judge, PendingBind, RunState, Verdict};
-use zkplan::apply::run_view::{Presence, RunView};
+use zkplan::apply::run_view::{Leaving, Presence, RunView};
 use zkplan::apply::{Missing, Outcome, Wait};
 use zkplan::check::CheckedPlan;
 use zkplan::ensemble::PortState;
-use zkplan::model::Hooks;
-use zkplan::observe::{ByCounts, Clients, DataProof, OwnPorts, ServerStatus};
+use zkplan::model::{Hooks, Millis};
+use zkplan::observe::{ByCounts, ClientSession, Clients, DataProof, OwnPorts, ServerStatus};
 use zkplan::plan::PhaseKind;
 
 use super::fake::Fake;
@@ -46,6 +46,15 @@ impl Case {
         }
     }
 
+    fn leaving(&mut self, number: i64) -> &mut Leaving {
+        self.view.leaving.get_mut(&id(number)).expect("it leaves")
+    }
+
+    fn sees_at(&mut self, now_ms: u64) {
+        self.now_ms = now_ms;
+        self.memory.see(&self.view, now_ms);
+    }
+
     fn verdict(&self, step: &str) -> Verdict {
         let judge = Judge {
             checked: &self.checked,
@@ -70,6 +79,10 @@ impl Case {
             other => panic!("{other:?}"),
         }
     }
+}
+
+fn session(id: u64, from: &str) -> ClientSession {
+    ClientSession { from: from.to_owned(), id, timeout_ms: Some(4000), owns: Vec::new() }
 }
 
 fn moving() -> Case {
@@ -190,16 +203,77 @@ fn what_was_proven_of_a_joiner_is_forgotten_when_it_goes() {
 #[test]
 fn a_gate_stays_closed_while_a_client_may_be_connected() {
     let mut case = moving();
-    assert_eq!(case.verdict("gate"), Verdict::Proceed);
-    let leaving = case.view.leaving.get_mut(&id(2)).expect("it leaves");
-    leaving.clients = Some(Clients { count: 1, addresses: Vec::new() });
+    case.leaving(2).clients = Some(Clients::of(vec![session(1, "10.0.0.7:40001")]));
+    case.sees_at(0);
     assert!(matches!(case.verdict("gate"), Verdict::Ask(Outcome::Gate { .. })));
-    let leaving = case.view.leaving.get_mut(&id(2)).expect("it leaves");
+    // It has lost its connection, or has moved.
+    case.leaving(2).clients = Some(Clients::default());
+    case.sees_at(1000);
+    let waits = Wait::Quiet { watched: Millis(0), left: Millis(4000) };
+    assert_eq!(case.verdict("gate"), Verdict::Wait(vec![waits]));
+    case.sees_at(5000);
+    assert_eq!(case.verdict("gate"), Verdict::Proceed);
+    case.leaving(2).clients = Some(Clients::counted(1));
+    assert!(matches!(case.verdict("gate"), Verdict::Ask(Outcome::Gate { .. })));
     // Out of reach from here, it may still serve others.
-    (leaving.clients, leaving.presence) = (None, Presence::OutOfReach);
+    (case.leaving(2).clients, case.leaving(2).presence) = (None, Presence::OutOfReach);
     assert!(matches!(case.verdict("gate"), Verdict::Ask(Outcome::Gate { .. })));
     case.approved.cutover = true;
     assert_eq!(case.verdict("gate"), Verdict::Proceed);
+}
+
+/// A job that connects for a moment every few seconds shows in no list of clients.
+#[test]
+fn a_client_that_comes_and_goes_keeps_a_gate_closed() {
+    let mut case = moving();
+    for (at, connects) in [(0, 5), (1000, 6)] {
+        case.leaving(1).connects = Some(connects);
+        case.sees_at(at);
+    }
+    let Verdict::Ask(Outcome::Gate { occupied, .. }) = case.verdict("gate") else {
+        panic!("a session came and went")
+    };
+    assert_eq!(occupied.iter().map(|on| (on.server, on.came)).collect::<Vec<_>>(), [(id(1), 1)]);
+}
+
+/// Clients of a host that may stay keep no gate closed, those of others do.
+#[test]
+fn clients_of_an_approved_host_are_not_waited_for() {
+    let mut case = moving();
+    case.leaving(2).clients = Some(Clients::of(vec![session(1, "10.0.0.7:40001")]));
+    case.sees_at(0);
+    assert!(matches!(case.verdict("gate"), Verdict::Ask(Outcome::Gate { .. })));
+    case.approved.hosts.insert([10, 0, 0, 7].into());
+    case.now_ms = 0;
+    // It is not drained, so that no time of silence counts; it is passed at once.
+    assert_eq!(case.verdict("gate"), Verdict::Proceed);
+    case.leaving(2).clients =
+        Some(Clients::of(vec![session(1, "10.0.0.7:40001"), session(2, "10.0.0.8:40002")]));
+    assert!(matches!(case.verdict("gate"), Verdict::Ask(Outcome::Gate { .. })));
+}
+
+/// Clients of a server that stops go to the next one: they are seen there before that stops too.
+#[test]
+fn the_next_server_is_stopped_only_when_no_client_can_come_to_it_any_more() {
+    let stop = Some(vec!["stop".to_owned()]);
+    let hooks = Hooks { stop, ..Hooks::default() };
+    let mut case = Case::of(planned_with(&Example::new("1 2 3 4 5", "1 2 3"), hooks));
+    for number in [4, 5] {
+        case.leaving(number).names_itself = Some(false);
+    }
+    case.leaving(4).clients = Some(Clients::of(vec![session(1, "10.0.0.7:40001")]));
+    case.sees_at(0);
+    assert!(matches!(case.verdict("stop-4"), Verdict::Ask(Outcome::Gate { .. })));
+    case.approved.stop = true;
+    assert_eq!(case.verdict("stop-4"), Verdict::Proceed);
+    (case.leaving(4).presence, case.leaving(4).clients) = (Presence::Gone, None);
+    case.leaving(5).clients = Some(Clients::of(vec![session(1, "10.0.0.7:40003")]));
+    case.sees_at(1000);
+    let left = Millis(4000);
+    let waits = Wait::Hops { from: id(4), to: id(5), left, clients: Some(1) };
+    assert_eq!(case.verdict("stop-5"), Verdict::Wait(vec![waits]));
+    case.sees_at(5000);
+    assert_eq!(case.verdict("stop-5"), Verdict::Proceed);
 }
 
 #[test]

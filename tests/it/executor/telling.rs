@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use zkplan::apply::executor::{Output, RequestPurpose};
 use zkplan::apply::{Event, Outcome, Since};
 use zkplan::model::Hooks;
-use zkplan::observe::FindingKind;
+use zkplan::observe::{Clients, FindingKind};
 use zkplan::plan::{Acceptance, StepId};
 
 use super::fake::Fake;
@@ -112,7 +112,7 @@ fn a_replaced_server_that_is_unreachable_is_reported() {
     assert_eq!(told("3", Hooks::default()), (vec![no_answer.clone()], Vec::new()));
     assert_eq!(told("3", hooks.clone()), (vec![no_answer], Vec::new()));
     // One that runs is to be stopped, or was stopped by the command.
-    let by_hand = Event::StopByHand { server: id(3) };
+    let by_hand = Event::StopByHand { server: id(3), clients: Some(Clients::default()) };
     assert_eq!(told("", Hooks::default()), (vec![by_hand], Vec::new()));
     assert_eq!(told("", hooks), (Vec::new(), vec![StepId::new("stop-3")]));
 }

@@ -273,7 +273,7 @@ impl<'a> Scene<'a> {
                 known: CommitEvidence::Reply,
             },
             Entry::Attested { step: step("attest-4") },
-            Entry::Passed { step: step("gate"), how: GateOpenedBy::Approved },
+            Entry::Passed { step: step("gate"), how: GateOpenedBy::Approved, clients: Vec::new() },
             Entry::HookEnded { step: self.stop(), how: HookEnd::Succeeded },
         ]
     }
