@@ -61,12 +61,32 @@ pub async fn observe_beside<E: Ensemble>(
     question: &Question,
     (at, early): (Option<&Endpoint>, impl Future<Output = Option<ConfigRead>>),
 ) -> Result<Observation, ObserveError> {
-    let (mut survey, mut early) = with_early_reading(port, question, at, early).await;
+    let mut early = pin!(maybe_done(early));
+    let mut survey = match select(pin!(Survey::at(port, question)), early.as_mut()).await {
+        Either::Left((survey, _)) => survey,
+        Either::Right(((), survey)) => survey.await,
+    };
+    // What was read before answers that count no more, or at a server that does not serve, is given
+    // up: it has one of the connections that the next questions need.
+    let serves = |probe: &EndpointAnswers| Some(&probe.endpoint) == at && probe.serves();
+    let mut counts = survey.is_settled() && survey.counted().any(serves);
     let mut attempt = 1;
     let ground = loop {
-        // It was before the answers that count then.
-        let early = if survey.settle(port).await { None } else { early.take() };
-        match ground(port, &survey, question, early).await {
+        if !counts {
+            early.set(MaybeDone::Gone);
+        }
+        survey.settle(port).await;
+        let reading = async {
+            if !counts {
+                return None;
+            }
+            early.as_mut().await;
+            let reading = early.as_mut().take_output().flatten();
+            at.cloned().zip(reading).map(|(at, reading)| EarlyReading { at, reading })
+        };
+        let ground = ground(port, &survey, question, reading).await;
+        counts = false;
+        match ground {
             Ok(ground) if attempt < ATTEMPTS && is_overtaken(&ground) => {
                 attempt += 1;
                 survey.ask_again(port).await;
@@ -103,12 +123,11 @@ async fn ground<E: Ensemble>(
     port: &E,
     survey: &Survey,
     question: &Question,
-    early: Option<EarlyReading>,
+    early: impl Future<Output = Option<EarlyReading>>,
 ) -> Result<SurveyResult, ObserveError> {
     let present = lineage::present(port, survey).await?;
-    let early = early.filter(|early| is_of_this(survey, &present, early));
     let reading = async {
-        match early {
+        match early.await.filter(|early| is_of_this(survey, &present, early)) {
             Some(early) => Ok(early.reading),
             None => committed(port, survey, &present).await,
         }
@@ -215,30 +234,6 @@ async fn conclude<E: Ensemble>(
 fn states(seen: &Observation) -> String {
     let each = seen.servers.values().map(|server| format!("{} {:?}", server.id, server.status));
     each.collect::<Vec<_>>().join(", ")
-}
-
-/// A survey, and beside it what is read at that server. Where the server does not serve, the reading is
-/// given up: it has one of the connections that the next questions need.
-async fn with_early_reading<E: Ensemble>(
-    port: &E,
-    question: &Question,
-    at: Option<&Endpoint>,
-    early: impl Future<Output = Option<ConfigRead>>,
-) -> (Survey, Option<EarlyReading>) {
-    let mut early = pin!(maybe_done(early));
-    let survey = match select(pin!(Survey::at(port, question)), early.as_mut()).await {
-        Either::Left((survey, _)) => survey,
-        Either::Right(((), survey)) => survey.await,
-    };
-    let serves = |probe: &EndpointAnswers| Some(&probe.endpoint) == at && probe.serves();
-    if !survey.counted().any(serves) {
-        early.set(MaybeDone::Gone);
-        return (survey, None);
-    }
-    early.as_mut().await;
-    let reading = early.as_mut().take_output().flatten();
-    let early = at.cloned().zip(reading).map(|(at, reading)| EarlyReading { at, reading });
-    (survey, early)
 }
 
 /// Whether that was read at a server of this ensemble, and is no older than what the survey shows.

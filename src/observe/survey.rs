@@ -89,16 +89,13 @@ impl Survey {
         survey
     }
 
-    /// Asks again until the answers agree, or no patience is left. Returns whether it has.
-    pub(super) async fn settle<E: Ensemble>(&mut self, port: &E) -> bool {
-        let mut has_waited = false;
+    /// Asks again until the answers agree, or no patience is left.
+    pub(super) async fn settle<E: Ensemble>(&mut self, port: &E) {
         while !self.is_settled() && self.probes.iter().any(EndpointAnswers::serves) {
             if !self.wait(port).await {
                 break;
             }
-            has_waited = true;
         }
-        has_waited
     }
 
     /// Waits a little and asks again. Returns `false`, without waiting, after two ticks of waiting.
@@ -190,7 +187,7 @@ impl Survey {
     /// Whether there is one leader, in its own configuration, and no server with another
     /// configuration that may still become that one. Servers without reconfigs keep the content of
     /// their own files.
-    fn is_settled(&self) -> bool {
+    pub(super) fn is_settled(&self) -> bool {
         let leaders = self.leaders();
         let [(leader, config)] = leaders.as_slice() else { return false };
         let votes = self.own_id(leader).is_none_or(|id| config.membership.has_voter(id));
