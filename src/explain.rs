@@ -46,6 +46,8 @@ const PAGES: &[(&str, &str)] = &[
     ("ZKF24", include_str!("explain/ZKF24.md")),
     ("ZKF25", include_str!("explain/ZKF25.md")),
     ("ZKF26", include_str!("explain/ZKF26.md")),
+    ("ZKF27", include_str!("explain/ZKF27.md")),
+    ("ZKF28", include_str!("explain/ZKF28.md")),
     ("ZKP1", include_str!("preflight/ports.md")),
     ("ZKP2", include_str!("preflight/ports.md")),
     ("ZKP3", include_str!("preflight/ports.md")),

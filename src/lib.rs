@@ -50,8 +50,8 @@
 //! * [`saved`] writes a checked plan as canonical JSON and reads it back through the same check.
 //! * [`apply`] carries a checked plan out. Its executor is a state machine without I/O; a thin driver
 //!   does what it says on one session, under a lock, behind a fence, and leaves a journal in the
-//!   ensemble, so that any machine can resume. `apply::executor::setup` takes lock, run and fence before
-//!   any step; [`apply::judge`] says whether a step may be taken now (a joiner added, a gate passed), and how
+//!   ensemble, so that any machine can resume. `apply::executor::setup` takes lock and run, and
+//!   `apply::executor::step` judges no step before the fence; [`apply::judge`] says whether a step may be taken now (a joiner added, a gate passed), and how
 //!   long that takes to show.
 //! * [`preflight`] checks servers before anything is changed: each check has a code, a verdict, what it
 //!   rests on, and a remedy.
@@ -64,8 +64,8 @@
 //!   file in the table of `check::rules`, `ZKFn` its kind, and the file that finds it, in
 //!   `observe::finding`.
 //! * [`report`] has what machines read: one value for each document, with its schema. What the end of an
-//!   apply means to its caller is decided in [`report::error`]; `cli::error` gives each kind of failure
-//!   its exit code, `cli::exit` the numbers.
+//!   apply means to its caller is decided in [`report::error`] (a closed gate: stopped); `cli::exit` has
+//!   the number of each kind, and `cli::error` joins both.
 //! * [`demo`] has the servers of `zkplan demo`, real ones on loopback, and its client that writes. The
 //!   real servers of the tests are started with the same code.
 //! * [`cli`] is the one place where files are read, errors become exit codes and text is printed.

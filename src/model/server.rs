@@ -171,6 +171,26 @@ impl Server {
         is_loopback && !self.peers.iter().any(|peer| peer.host.is_loopback())
     }
 
+    /// Whether its line has several addresses, which clients do not read (`zookeeper.multiAddress.enabled`
+    /// is off in them by default).
+    pub fn has_several_addresses(&self) -> bool {
+        self.peers.len() > 1
+    }
+
+    /// Whether clients that read the configuration make an address of its line that lacks the brackets:
+    /// a wildcard as client address, and an IPv6 address as quorum host (Curator's `EnsembleTracker`).
+    pub fn makes_ipv6_without_brackets(&self) -> bool {
+        let is_v6 = |host: &Host| host.literal().is_some_and(|ip| ip.is_ipv6());
+        self.client.as_ref().is_some_and(|client| client.host.is_wildcard())
+            && self.peers.iter().any(|peer| is_v6(&peer.host))
+    }
+
+    /// Whether that other line of the same server is this one with a client part, and no more.
+    pub fn gets_only_a_client_part(&self, other: &Self) -> bool {
+        let with_part = Self { client: other.client.clone(), ..self.clone() };
+        self.client.is_none() && other.client.is_some() && with_part == *other
+    }
+
     /// Whether it has a vote.
     pub fn votes(&self) -> bool {
         self.role == Role::Participant

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::bugs::triggered_bugs;
+use super::client_lines;
 use super::findings::{of_joiners, of_membership};
 use super::machines::{Machine, machine};
 use super::settings_compared::settings_differ;
@@ -389,6 +390,7 @@ fn of_target(config: &EnsembleConfig, target: &Target) -> Vec<Finding> {
         findings
             .extend(unknown.map(|id| Finding { kind: FindingKind::ZoneUnknown, server: Some(id) }));
     }
+    findings.extend(client_lines::findings(config, target));
     let voters = target.membership().voters().len();
     if voters.is_multiple_of(2) && !config.membership.is_weighted() {
         findings.push(Finding { kind: FindingKind::EvenVoters { voters }, server: None });

@@ -12,7 +12,8 @@
 //! | ZKF18 | `apply::journal_reader`, by the proof of [`trust`](crate::trust) |
 //! | ZKF19 | `apply::past_runs` |
 //! | ZKF24 | `facts`, from `machines` |
-//! | ZKF25 | `facts`, from `settings_compared` |
+//! | ZKF25 | `settings_compared` |
+//! | ZKF27, ZKF28 | `client_lines` |
 //! | every other | `findings` |
 
 use std::collections::BTreeSet;
@@ -185,6 +186,19 @@ pub enum FindingKind {
         host: Host,
         /// Why it was not seen.
         because: NotShown,
+    },
+    /// Some lines would have a client part and some not. Clients that read the configuration take the
+    /// servers that have one for the whole ensemble (Curator's `EnsembleTracker`).
+    ClientPartsMixed {
+        /// The members without one.
+        without: BTreeSet<ServerId>,
+        /// The servers with one.
+        with: BTreeSet<ServerId>,
+    },
+    /// Clients that read the configuration cannot use the address that they make of a line.
+    ClientAddressUnusable {
+        /// Why.
+        because: UnusableBecause,
     },
     /// Servers keep local sessions (`localSessionsEnabled`). Whether the lock can be created on one
     /// is unknown before it is tried (`localSessionsUpgradingEnabled`).
@@ -394,6 +408,20 @@ pub enum Issue {
     Zk4925Observer,
 }
 
+/// Why clients cannot use an address.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum UnusableBecause {
+    /// The quorum host is an IPv6 address and the client address a wildcard: Curator writes the
+    /// address without brackets.
+    Ipv6,
+    /// The line has several addresses: Curator reads none of it, unless
+    /// `zookeeper.multiAddress.enabled` is set in the client.
+    SeveralAddresses,
+}
+
 impl Issue {
     /// Its name in ZooKeeper's tracker.
     pub const fn name(self) -> &'static str {
@@ -446,6 +474,8 @@ impl FindingKind {
             Self::JudgedByCounts { .. } => Self::BY_COUNTS,
             Self::FileDiffers { .. } => "ZKF23",
             Self::MachineNotShown { .. } => "ZKF24",
+            Self::ClientPartsMixed { .. } => "ZKF27",
+            Self::ClientAddressUnusable { .. } => "ZKF28",
             Self::LocalSessions { .. } => "ZKF21",
             Self::MemberClosesConnections => "ZKF22",
             Self::SettingsDiffer { .. } => "ZKF25",
@@ -505,6 +535,8 @@ impl FindingKind {
             | Self::InitLimitTooLow { .. }
             | Self::MemberClosesConnections
             | Self::MembersRetired { .. }
+            | Self::ClientPartsMixed { .. }
+            | Self::ClientAddressUnusable { .. }
             | Self::SettingsDiffer { .. } => Level::Warning,
         }
     }

@@ -18,6 +18,7 @@
 
 mod beside;
 mod bugs;
+mod client_lines;
 mod clients;
 mod data_seen;
 mod endpoint_answers;
@@ -47,7 +48,7 @@ pub use data_seen::{DataSeen, SizeUnknown, TimeSpan, TimesSeen};
 pub use facts::{Facts, Obstacle};
 pub use finding::{
     AskedServer, Finding, FindingKind, Issue, JoinersRun, Level, NotResumed, NotShown,
-    RetiredState, SettingDifference, WithoutDigests,
+    RetiredState, SettingDifference, UnusableBecause, WithoutDigests,
 };
 pub use left_to_do::LeftToDo;
 pub use observation::{

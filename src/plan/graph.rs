@@ -136,6 +136,7 @@ impl StepReason {
             | Self::BackAsFollower
             | Self::IdOutFirst
             | Self::BlankFirst
+            | Self::ClientPartsFirst
             | Self::MoveOneByOne
             | Self::DownFirst
             | Self::RestartOneByOne

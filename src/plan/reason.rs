@@ -38,6 +38,8 @@ pub enum StepReason {
     BlankFirst,
     /// An id joins again before the next one leaves.
     IdBackIn,
+    /// Lines get their client parts before clients can learn of servers that have one.
+    ClientPartsFirst,
     /// One server at a time changes its address.
     MoveOneByOne,
     /// The leader's own change is the last reconfig.
@@ -146,6 +148,9 @@ fn of_reconfig(plan: &Plan, phase: &Phase, parts: &[ServerChange]) -> StepReason
         }
         (_, ChangeVerb::Join) if !wants_vote => StepReason::ObserversIn,
         (_, ChangeVerb::Join) => StepReason::Ascending,
+        (_, ChangeVerb::Readdress { .. }) if gets_client_part(plan, server) => {
+            StepReason::ClientPartsFirst
+        }
         (_, ChangeVerb::Readdress { .. }) => StepReason::MoveOneByOne,
         (_, ChangeVerb::Demote) if adds_voters => StepReason::DemoteAfterJoins,
         (PhaseKind::RemoveObservers, ChangeVerb::Leave) => StepReason::ObserversOut,
@@ -154,6 +159,12 @@ fn of_reconfig(plan: &Plan, phase: &Phase, parts: &[ServerChange]) -> StepReason
         (_, ChangeVerb::Demote | ChangeVerb::Leave) if parts.len() > 1 => StepReason::LeaveTogether,
         (_, ChangeVerb::Demote | ChangeVerb::Leave) => StepReason::LeaveOneByOne,
     }
+}
+
+/// Whether all that changes of a member is that its line gets a client part.
+fn gets_client_part(plan: &Plan, server: ServerId) -> bool {
+    let lines = plan.facts.base.membership.get(server).zip(plan.target.get(server));
+    lines.is_some_and(|(before, after)| before.gets_only_a_client_part(after))
 }
 
 /// Whether a request that adds servers comes before the first request that changes this one.

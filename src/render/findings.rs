@@ -8,7 +8,7 @@ use crate::ensemble::ServerVersion;
 use crate::model::{Host, ServerId};
 use crate::observe::{
     Finding, FindingKind, Issue, JoinersRun, NoDigests, NotResumed, NotShown, OwnPorts,
-    WithoutDigests, fixed_in,
+    UnusableBecause, WithoutDigests, fixed_in,
 };
 
 /// What a bug does.
@@ -268,6 +268,8 @@ pub fn finding(finding: &Finding) -> String {
         }
         FindingKind::FileDiffers { lines, is_alike } => file_differs(&it, lines, *is_alike),
         FindingKind::MachineNotShown { host, because } => not_shown(&it, host, *because),
+        FindingKind::ClientPartsMixed { without, with } => client_parts_mixed(without, with),
+        FindingKind::ClientAddressUnusable { because } => unusable_address(&it, *because),
         FindingKind::MembersRetired { run, members, moved_to } => {
             retired::members(*run, members, moved_to)
         }
@@ -289,6 +291,28 @@ fn even_voters(voters: usize) -> String {
 }
 
 /// Servers that give a learner too little time.
+fn client_parts_mixed(without: &BTreeSet<ServerId>, with: &BTreeSet<ServerId>) -> String {
+    let (without, with) = (servers(without), servers(with));
+    format!(
+        "the lines of {without} have no client part, and those of {with} will have one: Curator \
+         clients will know only {with}. With policy.clientPart: write the plan gives every line one \
+         first"
+    )
+}
+
+fn unusable_address(it: &str, because: UnusableBecause) -> String {
+    match because {
+        UnusableBecause::Ipv6 => format!(
+            "Curator clients cannot use the address of {it}: they write an IPv6 quorum host without \
+             brackets. Give it a host name, or a client address of its own"
+        ),
+        UnusableBecause::SeveralAddresses => format!(
+            "clients that read the configuration do not understand the line of {it}: it has several \
+             addresses"
+        ),
+    }
+}
+
 fn init_limit_too_low(ids: &BTreeSet<ServerId>, [now, needed]: [u64; 2], tick_ms: u64) -> String {
     let verb = if ids.len() == 1 { "has" } else { "have" };
     format!(

@@ -499,6 +499,8 @@ const fn accepting(kind: &FindingKind) -> &'static str {
              machine acknowledged writes can be lost"
         }
         FindingKind::HostileName { .. }
+        | FindingKind::ClientPartsMixed { .. }
+        | FindingKind::ClientAddressUnusable { .. }
         | FindingKind::WildcardHost { .. }
         | FindingKind::QuorumPortUnreachable
         | FindingKind::ElectionPortClosed

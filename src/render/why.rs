@@ -34,6 +34,10 @@ pub(super) const fn phrase(reason: StepReason) -> &'static str {
         StepReason::IdOutFirst => "an id leaves one machine before it moves to another",
         StepReason::BlankFirst => "a machine with old data must not get an id that was used before",
         StepReason::IdBackIn => "an id joins again before the next one leaves",
+        StepReason::ClientPartsFirst => {
+            "every line gets its client part first: clients that read the configuration keep all \
+             servers"
+        }
         StepReason::MoveOneByOne => "one server at a time changes its address: at most one is away",
         StepReason::LeaderLast => "it leads, and the leader's own change is the last reconfig",
         StepReason::ClientsFirst => "clients move before servers leave",

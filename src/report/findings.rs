@@ -100,6 +100,7 @@ pub(super) fn servers(finding: &Finding) -> BTreeSet<ServerId> {
     match &finding.kind {
         FindingKind::JudgedByCounts { joiners: ids, .. }
         | FindingKind::MembersRetired { members: ids, .. }
+        | FindingKind::ClientPartsMixed { without: ids, .. }
         | FindingKind::InitLimitTooLow { servers: ids, .. }
         | FindingKind::LocalSessions { servers: ids } => servers.extend(ids),
         FindingKind::RetiredAnswers { servers: asked, .. } => {
@@ -129,6 +130,7 @@ pub(super) fn servers(finding: &Finding) -> BTreeSet<ServerId> {
         | FindingKind::FolderNotProven(_)
         | FindingKind::FileDiffers { .. }
         | FindingKind::MachineNotShown { .. }
+        | FindingKind::ClientAddressUnusable { .. }
         | FindingKind::MemberClosesConnections => {}
     }
     servers

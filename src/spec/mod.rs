@@ -175,7 +175,24 @@ impl Spec {
                 wanted.server.id
             )
         });
-        ids.chain(local).collect()
+        let servers = || self.servers.values().map(|wanted| &wanted.server);
+        let ipv6 = servers().filter(|server| server.makes_ipv6_without_brackets());
+        let ipv6 = ipv6.map(|server| {
+            format!(
+                "server {}: Curator clients cannot use an IPv6 address of the configuration (zkplan \
+                 explain ZKF28); give it a host name",
+                server.id
+            )
+        });
+        let several = servers().filter(|server| server.has_several_addresses());
+        let several = several.map(|server| {
+            format!(
+                "server {}: clients that read the configuration do not understand a line with several \
+                 addresses (zkplan explain ZKF28)",
+                server.id
+            )
+        });
+        ids.chain(local).chain(ipv6).chain(several).collect()
     }
 }
 

@@ -2,8 +2,9 @@
 //! address.
 
 use crate::applying::wanting;
-use crate::harness::{Builder, Ensemble, PATIENCE, wait_until};
+use crate::harness::{Builder, Ensemble, PATIENCE, Witness, wait_until};
 use crate::ledger::is_at;
+use crate::show;
 use crate::spec::Spec;
 use crate::zkplan::Desk;
 
@@ -133,16 +134,30 @@ fn a_voter_that_finds_no_leader_is_mended_with_its_data() {
     desk.plan(&spec, &[]).exits(0).says(["No changes"]);
 }
 
-/// The client port that a line gets is the one at which the server listens already.
+/// The client port that a line gets is the one at which the server listens already. All have theirs
+/// before a server joins whose line has one from the start: clients that read the configuration would
+/// know that one alone. No server is away for it.
 #[test]
 fn client_ports_are_written_into_lines_of_static_origin() {
-    let ensemble = static_files().start();
-    let desk = Desk::new();
-    let spec = wants(&ensemble, 1..=3).policy("clientPart", "write");
-    desk.plan(&spec, &[]).exits(2).says(["readdress-1", "readdress-2", "readdress-3"]);
-    desk.apply_spec(&spec).ends().exits(0);
+    let ensemble = static_files().start_with([4]);
+    let witness = Witness::of(&ensemble, 1..=3);
+    let (leader, epoch) = (ensemble.wait_leader(), ensemble.epoch());
+    let desk = Desk::accepting(&ensemble);
+    let mixed = wants(&ensemble, 1..=4);
+    desk.plan(&mixed, &[]).exits(2).says(["ZKF27", "Curator clients will know only server 4"]);
+    let spec = mixed.policy("clientPart", "write");
+    desk.plan(&spec, &[]).exits(2).says_nowhere("ZKF27");
+    let done = desk.apply_spec(&spec).ends().exits(0);
+    let steps: Vec<&str> = done.events.committed().into_iter().map(|(step, _)| step).collect();
+    let mut expected: Vec<String> = (1..=3).map(|id| format!("readdress-{id}")).collect();
+    // The leader's own change is the last of its phase.
+    expected.sort_by_key(|step| *step == format!("readdress-{leader}"));
+    expected.push("join-4".to_owned());
+    assert_eq!(steps, expected, "{done}");
+    assert_eq!((ensemble.wait_leader(), ensemble.epoch()), (leader, epoch), "no election");
+    show(&witness.finish(&ensemble, 1..=4).to_string());
     let config = ensemble.administrator().config();
-    for id in 1..=3 {
+    for id in 1..=4 {
         let part = format!(";0.0.0.0:{}", ensemble.client_address(id).port());
         assert!(config.line(id).is_some_and(|line| line.ends_with(&part)), "{config:?}");
     }

@@ -128,7 +128,7 @@ impl Executor {
         RunStage::Record(number, Entry::Claimed { who }, Continuation::Begun)
     }
 
-    /// Whether a fence comes next.
+    /// Whether a fence comes next: no step is judged while this holds (`saw` in [`super::step`]).
     pub(super) fn must_fence(&self) -> bool {
         !self.fenced && self.has_reconfigs_left()
     }

@@ -202,7 +202,11 @@ impl State {
                     self.highest_joined = self.highest_joined.max(Some(server));
                 }
             }
-            Effect::GainsVote | Effect::LosesVote | Effect::Moves | Effect::Nothing => {}
+            Effect::GainsVote
+            | Effect::LosesVote
+            | Effect::Moves
+            | Effect::GetsClientPart
+            | Effect::Nothing => {}
         }
         marks.clear(Mark::VOTER);
         if change.after.is_some_and(Server::votes) {

@@ -71,6 +71,9 @@ pub(in crate::check) enum Effect {
     GainsVote,
     LosesVote,
     Moves,
+    /// Its line gets a client part and nothing else: it goes on serving at its ports, and no leader
+    /// changes (`QuorumPeer.processReconfig`).
+    GetsClientPart,
     Nothing,
 }
 
@@ -293,6 +296,7 @@ fn change_of<'a>(
         (Some(was), Some(is)) if was == is => Effect::Nothing,
         (Some(was), Some(is)) if !was.votes() && is.votes() => Effect::GainsVote,
         (Some(was), Some(is)) if was.votes() && !is.votes() => Effect::LosesVote,
+        (Some(was), Some(is)) if was.gets_only_a_client_part(is) => Effect::GetsClientPart,
         (Some(_), Some(_)) => Effect::Moves,
         (None, None) => Effect::Nothing,
     };
@@ -326,6 +330,7 @@ fn does(says: ChangeVerb, change: &Change<'_>) -> bool {
         (ChangeVerb::Readdress { quorum }, Effect::Moves) => {
             quorum == (quorum_address(change.before) != quorum_address(change.after))
         }
+        (ChangeVerb::Readdress { quorum }, Effect::GetsClientPart) => !quorum,
         _ => false,
     }
 }

@@ -68,7 +68,11 @@ fn same_machine(step: &Transition<'_>, change: &Change<'_>) -> Option<BreachKind
     match change.effect {
         Effect::Joins => not_blank(step, change.server),
         Effect::Leaves => None,
-        Effect::GainsVote | Effect::LosesVote | Effect::Moves | Effect::Nothing => {
+        Effect::GainsVote
+        | Effect::LosesVote
+        | Effect::Moves
+        | Effect::GetsClientPart
+        | Effect::Nothing => {
             let moves =
                 step.table.replaced[change.server] && hosts(change.before) != hosts(change.after);
             moves.then(|| BreachKind::OtherMachine(step.table.ids[change.server]))

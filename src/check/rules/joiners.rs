@@ -13,7 +13,11 @@ pub(super) fn broken(step: &Transition<'_>) -> Vec<BreachKind> {
     let is_blind = |server: usize, effect: Effect| match effect {
         Effect::Joins => !step.before.has(server, Mark::READY),
         Effect::GainsVote => !step.before.has(server, Mark::LIVE),
-        Effect::Leaves | Effect::LosesVote | Effect::Moves | Effect::Nothing => false,
+        Effect::Leaves
+        | Effect::LosesVote
+        | Effect::Moves
+        | Effect::GetsClientPart
+        | Effect::Nothing => false,
     };
     let blind = step.entry.changes.iter().filter(|change| is_blind(change.server, change.effect));
     blind.map(|change| BreachKind::NotAwaited(step.table.ids[change.server])).collect()

@@ -9,8 +9,8 @@
 use super::additions::{Addition, plan_additions};
 use super::batching::in_chunks;
 use super::goal::{
-    Goal, batch_limit, changes, gains_vote_elsewhere, is_healthy, is_interleaved, is_out,
-    observes_first,
+    Goal, batch_limit, changes, gains_vote_elsewhere, gets_client_part, is_healthy, is_interleaved,
+    is_out, is_readdressed, observes_first,
 };
 use super::moments::fixed_tolerance;
 use super::removals::Removal;
@@ -29,7 +29,12 @@ fn phases(goal: &Goal) -> Vec<Phase> {
     if goal.diff.changes.is_empty() {
         return Vec::new();
     }
-    let mut phases = vec![await_phase(goal), unreachable_phase(goal), early_readdress_phase(goal)];
+    let mut phases = vec![
+        await_phase(goal),
+        unreachable_phase(goal),
+        client_part_phase(goal),
+        early_readdress_phase(goal),
+    ];
     let additions = plan_additions(goal);
     phases.extend(addition_phases(goal, additions.steps));
     phases.push(gate_phase(goal));
@@ -192,6 +197,16 @@ fn replacement(goal: &Goal, change: &Change) -> Vec<Step> {
     steps
 }
 
+/// Lines without a client part get it before any joiner is added: clients that read the configuration
+/// keep to the servers whose lines have one (Curator's `EnsembleTracker`), and would know none but the
+/// joiner.
+fn client_part_phase(goal: &Goal) -> Phase {
+    let written = goal.diff.changes.iter().filter(|change| gets_client_part(change));
+    let meaning = ChangeVerb::Readdress { quorum: false };
+    let steps = written.filter_map(|change| set_wanted(change, meaning)).collect();
+    Phase { kind: PhaseKind::Readdress, rule: StepOrder::LeaderLast, steps }
+}
+
 /// An observer that gets a vote and a new address changes its address first, while it has no vote.
 fn early_readdress_phase(goal: &Goal) -> Phase {
     let moves =
@@ -226,7 +241,7 @@ fn moved(change: &Change, keeps_role: bool) -> Option<Step> {
 
 fn readdress_phase(goal: &Goal) -> Phase {
     let step = |change: &Change| match change.kind {
-        ChangeKind::Readdress(fields) => {
+        ChangeKind::Readdress(fields) if is_readdressed(change) => {
             set_wanted(change, ChangeVerb::Readdress { quorum: fields.quorum })
         }
         _ => None,

@@ -103,7 +103,18 @@ pub(super) fn is_live_replacement(goal: &Goal, change: &Change) -> bool {
 
 /// Servers that keep their role and get a new address.
 pub(super) fn readdressed(goal: &Goal) -> Vec<&Change> {
-    changes(goal, |change| matches!(change.kind, ChangeKind::Readdress(_)))
+    changes(goal, is_readdressed)
+}
+
+/// Whether a server keeps its role and gets a new address, beyond a client part that its line lacked.
+pub(super) fn is_readdressed(change: &Change) -> bool {
+    matches!(change.kind, ChangeKind::Readdress(_)) && !gets_client_part(change)
+}
+
+/// Whether the line of a server gets a client part, and no more.
+pub(super) fn gets_client_part(change: &Change) -> bool {
+    let lines = change.before.as_ref().zip(change.after.as_ref());
+    lines.is_some_and(|(before, after)| before.gets_only_a_client_part(after))
 }
 
 /// Healthy voters that leave or become observers.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::batching::{Batching, batchings};
 use super::cost::Cost;
-use super::goal::{Goal, batch_limit, departing_voters, is_healthy};
+use super::goal::{Goal, batch_limit, departing_voters, is_healthy, is_readdressed};
 use super::moments::{votes_now, votes_wanted, without_unreachable};
 use super::state_graph::{
     Edge, EdgeCost, MAX_NODES, MAX_NODES_BATCHED, StateGraph, digits, stride,
@@ -77,7 +77,7 @@ fn votes_before(goal: &Goal, voter_set: &VoterSet, deferred: &[&Change]) -> Vec<
     let mut votes = without_unreachable(goal, voter_set, votes_now(goal, voter_set));
     for change in &goal.diff.changes {
         if change.after.as_ref().is_some_and(Server::votes) {
-            let moves = matches!(change.kind, ChangeKind::Readdress(_));
+            let moves = is_readdressed(change);
             let vote = &mut votes[voter_set.number(change.id)];
             *vote = Vote { votes: true, up: vote.up || !moves };
         }
