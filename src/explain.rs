@@ -79,6 +79,7 @@ const PAGES: &[(&str, &str)] = &[
     ("ZKP29", include_str!("preflight/wanted.md")),
     ("words", include_str!("explain/words.md")),
     ("spec", include_str!("explain/spec.md")),
+    ("recipes", include_str!("explain/recipes.md")),
     ("first-quorum", include_str!("explain/first-quorum.md")),
     ("settings", include_str!("explain/settings.md")),
     ("packagings", include_str!("explain/packagings.md")),
@@ -216,6 +217,19 @@ mod tests {
             assert_eq!(page(row), page("status"), "{row}");
         }
         assert_eq!((page("M0"), page("M16"), page("M")), (None, None, None));
+    }
+
+    #[test]
+    fn each_spec_of_a_recipe_is_there() {
+        let page = page("recipes").expect("a page");
+        let rows = page.lines().filter(|line| line.starts_with('|'));
+        let named = rows.filter_map(|row| row.split('|').nth(2)).map(str::trim);
+        let named: Vec<&str> = named.filter(|name| name.contains(".yaml")).collect();
+        assert!(named.len() >= 9, "{named:?}");
+        let plans = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("plans");
+        for name in named {
+            assert!(plans.join(name).is_file(), "{name}");
+        }
     }
 
     #[test]

@@ -519,6 +519,16 @@ impl Run {
         self.records.iter().filter_map(committed).collect()
     }
 
+    /// The last version that it has made.
+    pub fn last_version(&self) -> Option<&str> {
+        self.records.iter().rev().find_map(|record| match &record.entry {
+            Entry::Committed { version, .. } | Entry::Fenced { version, .. } => {
+                Some(version.as_str())
+            }
+            _ => None,
+        })
+    }
+
     /// The versions that it accounts for.
     pub fn versions(&self) -> BTreeSet<&str> {
         let versions = self.records.iter().filter_map(|record| match &record.entry {

@@ -154,6 +154,9 @@ fn each_client_is_named_at_the_gate_at_the_end_and_afterwards() {
     let status = desk.run(["status", "spec.yaml"]).exits(0);
     status.says(["still follows this ensemble", "Kafka broker 7"]);
 
+    // A finished migration is not begun again.
+    let again = desk.apply_spec(&spec).ends().exits(0);
+    again.says(["Nothing to do. Ensemble", "done by run 1"]);
     broker.leaves();
     let status = desk.run(["status", "spec.yaml"]).exits(0);
     status.says(["1 at"]).says_nowhere("Kafka broker 7");

@@ -16,11 +16,12 @@ use crate::apply::journal::Run;
 use crate::apply::position::{implied, is_complete};
 use crate::apply::reorder::order_now;
 use crate::apply::resume::{ApplyRequest, OpenRun, RunDecision, starts_from};
+use crate::apply::retired::is_closed;
 use crate::apply::stale::{Now, ResumePoint};
 use crate::check::{Breach, CheckedPlan};
 use crate::document::Document as _;
 use crate::ensemble::ZooKeeper;
-use crate::model::{Endpoint, ServerId, Target};
+use crate::model::{ConfigVersion, Endpoint, ServerId, Target};
 use crate::observe::{Facts, Finding, Observation};
 use crate::plan::Done;
 use crate::proposal::{Refusal, propose};
@@ -76,7 +77,8 @@ pub(super) async fn ready(
     if resumes.is_none() {
         if is_complete(checked.plan(), &done) && args.abandon.is_none() {
             let runs = if earlier.journal.is_certain { runs } else { &[] };
-            return Ok(nothing_to_do(args, &checked, runs, output));
+            let by = done_by(runs, &plan_id, seen.config.version);
+            return Ok(nothing_to_do(args, &checked, by, output));
         }
         let order = order_now(&checked, &done, &facts, &args.accept).map_err(|breaches| {
             let breaches = (&breaches[..], &facts.findings[..]);
@@ -272,15 +274,22 @@ fn breaks_rules_now(
     CommandError::of_breaches(breaches, text).hint(hint)
 }
 
+/// The run that has done it: one of this plan, or the one that made the present configuration.
+fn done_by(runs: &[Run], plan_id: &str, now: ConfigVersion) -> Option<u64> {
+    let now = now.to_string();
+    let mut ended = runs.iter().rev().filter(|run| is_closed(run));
+    let made = |run: &&Run| run.is_of(plan_id) || run.last_version() == Some(now.as_str());
+    ended.find(made).map(|run| run.number)
+}
+
 fn nothing_to_do(
     args: &ApplyArgs,
     checked: &CheckedPlan,
-    runs: &[Run],
+    by: Option<u64>,
     output: &Output,
 ) -> Option<Ready> {
     let plan_id = saved::plan_id(checked.plan());
-    let by = runs.iter().rev().find(|run| run.is_of(&plan_id) && !run.is_open());
-    let by = by.map(|run| format!(", done by run {}", run.number)).unwrap_or_default();
+    let by = by.map(|run| format!(", done by run {run}")).unwrap_or_default();
     let mut text = Text::new();
     let line = Line::new(Style::Green, "Nothing to do.").then(
         Style::Plain,
