@@ -82,7 +82,7 @@ checks! {
     /// The server answers the four-letter words that zkplan asks.
     Words = "ZKP22", "words";
     /// A joiner has room for the data.
-    Room = "ZKP23", "room";
+    Room = "ZKP23", "heap and disk";
     /// The ticks of all servers fit together (`tickTime`, `syncLimit`).
     TickSync = "ZKP24", "syncLimit";
     /// A leader has the time to load and write the data (`initLimit`).
@@ -92,7 +92,7 @@ checks! {
     /// No secret is in a file that ZooKeeper makes readable for every user.
     SecretFile = "ZKP27", "secret in file";
     /// The server's first file is not laid down again over the membership.
-    Template = "ZKP28", "first file";
+    Template = "ZKP28", "old zoo.cfg";
     /// The server runs with what the spec's `settings` want.
     Settings = "ZKP29", "settings";
 }

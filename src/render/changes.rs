@@ -105,6 +105,11 @@ fn reason(change: &Change, plan: &Plan, spec: Option<&SpecFile<'_>>) -> String {
         ChangeKind::Leave => format!("in the ensemble, not in {path}; was not seen in sync"),
         ChangeKind::Promote => format!("an observer now, {here} has it as participant"),
         ChangeKind::Demote => format!("a participant now, {here} has it as observer"),
+        ChangeKind::Readdress(Fields { quorum: false, election: false, client: true })
+            if change.before.as_ref().is_some_and(|line| line.client.is_none()) =>
+        {
+            format!("{here} has a client address, the line in the ensemble has none")
+        }
         ChangeKind::Readdress(fields) => format!("{here} has {}", parts(fields)),
         ChangeKind::Replace => format!("{here} has another machine for this id"),
         ChangeKind::RoleAndAddress => format!("{here} has another role and another address"),

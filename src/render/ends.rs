@@ -70,8 +70,9 @@ fn at_the_door(end: &Outcome, screen: &EndScreen<'_>) -> Option<(String, String)
         Outcome::NoRecipient { unnamed } => no_recipient(unnamed, path),
         Outcome::ReconfigDisabled => say(
             "the leader runs with reconfigEnabled=false.",
-            "set reconfigEnabled=true in zoo.cfg of every server and restart the servers one at a \
-             time, the leader last",
+            "write the same server lines into zoo.cfg of every server and set reconfigEnabled=true \
+             in each; then restart one server at a time, followers first, the leader last, without \
+             stopping halfway: zkplan explain super-user",
         ),
         Outcome::Unproven(unproven) => trust::not_proven(unproven, screen.path),
         Outcome::FolderRefused { path: znode, is_folder, code } => {

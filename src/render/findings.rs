@@ -222,9 +222,7 @@ pub fn finding(finding: &Finding) -> String {
         FindingKind::HostileName { host } => {
             format!("{it} has host `{host}`, which is not a valid host name")
         }
-        FindingKind::WildcardHost { host } => {
-            format!("{it} has quorum host {host}: the other servers connect to themselves")
-        }
+        FindingKind::WildcardHost { host } => wildcard(&it, host),
         FindingKind::ConfigWritten => {
             "/zookeeper/config was written by hand: its content may differ from the real \
              configuration"
@@ -290,7 +288,12 @@ fn even_voters(voters: usize) -> String {
     )
 }
 
-/// Servers that give a learner too little time.
+/// A quorum host that leads to the machine from which it is dialled.
+fn wildcard(it: &str, host: &Host) -> String {
+    format!("{it} has quorum host {host}: other servers that connect to it reach themselves")
+}
+
+/// Lines with and without a client part, after a join.
 fn client_parts_mixed(without: &BTreeSet<ServerId>, with: &BTreeSet<ServerId>) -> String {
     let (without, with) = (servers(without), servers(with));
     format!(
@@ -313,6 +316,7 @@ fn unusable_address(it: &str, because: UnusableBecause) -> String {
     }
 }
 
+/// Servers that give a learner too little time.
 fn init_limit_too_low(ids: &BTreeSet<ServerId>, [now, needed]: [u64; 2], tick_ms: u64) -> String {
     let verb = if ids.len() == 1 { "has" } else { "have" };
     format!(

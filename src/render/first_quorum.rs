@@ -106,8 +106,8 @@ fn present(now: &StandaloneServer, width: usize) -> Text {
         |bytes| format!("about {bytes} bytes"),
     );
     let clients =
-        now.connections.map_or_else(unknown, |all| format!("{all}, those of this look included"));
-    let mut table = Table::new([Column::words("to note before"), Column::words("now")]);
+        now.connections.map_or_else(unknown, |all| format!("{all}, with those of zkplan"));
+    let mut table = Table::new([Column::words("write this down"), Column::words("value now")]);
     for (name, value) in [
         ("ZooKeeper", version),
         ("zxid", zxid),
@@ -131,8 +131,9 @@ fn plan(first: &FirstQuorum, of: &FirstQuorumScreen<'_>) -> Text {
         text.paragraph(Line::plain(format!("  {number}. ")), what, of.width);
     };
     step(format!(
-        "Keep a copy of zoo.cfg of server {id}, and of its dataDir if you can. The first zoo.cfg is \
-         the way back."
+        "Keep a copy of zoo.cfg of server {id}, and of its dataDir and dataLogDir. The copy of \
+         zoo.cfg is the way back. Without a copy of the data there is none if server {id} takes the \
+         data of other servers."
     ));
     if !first.others.is_empty() {
         step(do_not_start(first));
@@ -142,12 +143,12 @@ fn plan(first: &FirstQuorum, of: &FirstQuorumScreen<'_>) -> Text {
          other servers as usual."
     ));
     step(format!(
-        "Write the files below, and restart server {id}. Its clients lose their connections and come \
-         back with the same sessions. With little data the restart took 2 to 6 s; more data take \
-         longer to load."
+        "Write the files below, and restart server {id}. Its clients lose their connections for 2 to \
+         6 s with little data, longer with much. They keep their sessions if they reconnect before \
+         the session timeout."
     ));
     if !of.accepts.is_empty() {
-        step(risks(of.accepts));
+        text.paragraph(Line::new(Style::Bold, "  Risk: "), risks(of.accepts), of.width);
     }
     text
 }
@@ -164,15 +165,11 @@ fn risks(risks: &[Acceptance]) -> String {
     let codes = list(risks.iter().map(acceptance));
     let of_two = risks.iter().any(|risk| risk.code == "ZKQ2");
     let of_two = if of_two {
-        " From the join of the second server until that of the third, writes stop if either fails: \
-         keep both running."
+        " While only two servers are voters, writes stop if either fails: keep both running."
     } else {
         ""
     };
-    format!(
-        "The plan for the other servers has a risk to accept: {codes}.{of_two} The command above \
-             accepts it."
-    )
+    format!("the command above accepts {codes}.{of_two}")
 }
 
 /// Why the others must not run yet.
@@ -219,10 +216,14 @@ fn files(first: &FirstQuorum, of: &FirstQuorumScreen<'_>) -> Text {
         return text;
     }
     let port = first.server.client.as_ref().map_or_else(String::new, |client| {
-        format!(", also clientPort={}, the number at the end of the new line", client.port)
+        format!(
+            ", also clientPort={} (server.{} ends with the same number)",
+            client.port,
+            first.id()
+        )
     });
     let how = format!(
-        "zoo.cfg: keep its lines{port}, and add these. A key that is there already gets this value:"
+        "zoo.cfg: keep all lines{port}. Add these lines; if a key exists, change its value:"
     );
     text.paragraph("  ", how, of.width);
     for line in without_secrets(&files.zoo_cfg.after).lines() {
@@ -244,16 +245,19 @@ fn files(first: &FirstQuorum, of: &FirstQuorumScreen<'_>) -> Text {
 /// What apply checks after the restart.
 fn expected(first: &FirstQuorum, width: usize) -> Text {
     let mut text = Text::new();
-    text.line(Line::new(Style::Bold, "Expected after it; apply checks this"));
+    text.line(Line::new(Style::Bold, "Expected after the restart; apply checks this"));
     let version = first.now.noted.map_or_else(
         || "greater than 0".to_owned(),
-        |noted| format!("{:x}, of the next epoch", noted.first_version()),
+        |noted| format!("{:x}", noted.first_version()),
     );
     let znodes = first.now.noted.map_or_else(String::new, |noted| {
-        format!(" At least {} znodes, unless sessions end or clients delete some.", noted.znodes)
+        format!(
+            " At least {} znodes are there, or fewer if sessions ended or clients deleted some.",
+            noted.znodes
+        )
     });
     for what in [
-        format!("Mode: leader, with id {} and config version {version}.", first.id()),
+        format!("Mode: leader, id {}, config version {version}.", first.id()),
         format!("The membership is the line of server {} alone, with its client port.", first.id()),
         format!("The zxid is of the next epoch.{znodes}"),
         "Sessions and ephemeral znodes are there, and a write commits.".to_owned(),
@@ -267,9 +271,8 @@ fn way_back(first: &FirstQuorum, width: usize) -> Text {
     let mut text = Text::new();
     text.line(Line::new(Style::Bold, "The way back"));
     let what = format!(
-        "Put the first zoo.cfg of server {} in its place again, and restart it: it runs standalone on \
-         the same data, and keeps what was written meanwhile. myid may stay. This is possible until \
-         another server is added.",
+        "Until another server is added: put the copy of zoo.cfg from step 1 back, and restart server \
+         {}. It runs standalone again, with all data, also what was written since. myid may stay.",
         first.id()
     );
     text.paragraph("  ", what, width);

@@ -2,7 +2,7 @@
 
 use super::phrases;
 use super::text::{Line, Style, Text};
-use crate::observe::{Facts, Observation, ServerStatus};
+use crate::observe::{Facts, Identity, Observation, ServerStatus};
 
 /// Which ensemble a screen is about, and how it was seen.
 pub(super) fn head(
@@ -17,7 +17,8 @@ pub(super) fn head(
         Line::default().then(Style::Plain, format!("config version {}", facts.base.version));
     let say = |line: Line, style, text: String| line.then(Style::Plain, ", ").then(style, text);
     if facts.assumed {
-        line = say(line, Style::Yellow, "assumed, no server was asked".to_owned());
+        let said = "no server was asked: every server is assumed to be up";
+        line = say(line, Style::Yellow, said.to_owned());
     } else {
         let leads = match facts.leader {
             Some(id) => format!("server {id} leads"),
@@ -41,7 +42,10 @@ pub(super) fn head(
     if facts.base.membership.is_weighted() {
         line = say(line, Style::Plain, "quorum by groups".to_owned());
     }
-    line = say(line, Style::Plain, phrases::identity(&facts.identity));
+    // Where no server was asked, it is not known whether there was an apply.
+    if !facts.assumed || facts.identity != Identity::NoneYet {
+        line = say(line, Style::Plain, phrases::identity(&facts.identity));
+    }
     if let Some(zxid) = observation.and_then(Observation::leader_reached) {
         line = say(line, Style::Plain, format!("leader at zxid {zxid}"));
     }

@@ -283,7 +283,7 @@ const ZONE_LOSS: &str =
     "The loss of one zone would stop writes. policy.zones: strict forbids this.";
 const NO_OVERLAP: &str = "A quorum of the voters before and a quorum of the voters after could \
                           have no server in common.";
-const TOO_FEW_PARTICIPANTS: &str = "A single remaining participant switches to standalone mode, \
+const TOO_FEW_PARTICIPANTS: &str = "The leader refuses a reconfig that leaves one participant, \
                                     unless its zoo.cfg says standaloneEnabled=false.";
 const BLANK_QUORUM: &str = "The new servers alone are a quorum: they could elect a leader that \
                             does not have the data.";
@@ -306,8 +306,8 @@ const TOO_MANY_ORDERS: &str =
 fn own_machine(detail: &BreachKind, id: ServerId) -> String {
     match detail {
         BreachKind::WildcardHost(_) => format!(
-            "The quorum host of server {id} is a wildcard. The other servers would connect to \
-             themselves."
+            "The quorum host of server {id} is a wildcard. Other servers that connect to server {id} \
+             would reach themselves."
         ),
         BreachKind::LoopbackClient(_) => format!(
             "The client host of server {id} is a loopback address. Clients on other machines \
@@ -355,15 +355,16 @@ fn not_blank(id: ServerId) -> String {
 fn needs_joiners(joiners: &BTreeSet<ServerId>) -> String {
     let them = phrases::servers(joiners);
     let [needs, fails] = if joiners.len() == 1 {
-        [format!("{them} itself"), format!("if {them} fails then, writes stop until it is back")]
+        [format!("the vote of {them}"), format!("if {them} fails, writes stop until it is back")]
     } else {
         [
             format!("votes of {them}"),
-            "if they fail then, writes stop until enough of them are back".to_owned(),
+            "if they fail, writes stop until enough of them are back".to_owned(),
         ]
     };
     format!(
-        "The next quorum needs {needs}. A reconfig that was sent cannot be taken back, and {fails}."
+        "After this step the quorum needs {needs}. A reconfig that was sent cannot be taken back: \
+         {fails}."
     )
 }
 
@@ -536,7 +537,7 @@ mod tests {
             let joiners = joiners.iter().map(|id| ServerId::new(*id)).collect();
             sentence(&BreachKind::NeedsJoiners { joiners, without: without.clone() })
         };
-        assert!(said(&[2]).contains("needs server 2 itself. A reconfig"), "{}", said(&[2]));
+        assert!(said(&[2]).contains("needs the vote of server 2. A reconfig"), "{}", said(&[2]));
         assert!(
             said(&[3, 4]).contains("needs votes of servers 3 and 4. A reconfig"),
             "{}",

@@ -64,7 +64,8 @@ pub fn screen(of: &PreflightScreen<'_>) -> Text {
     });
     let passed = groups(of.checks, |check| check.verdict == CheckVerdict::Pass);
     text.section(section("Fails", Style::Red, &fails, of.width));
-    text.section(section("Advice: a change is possible without", Style::Yellow, &advice, of.width));
+    let title = "Advice: does not stand in the way of a change";
+    text.section(section(title, Style::Yellow, &advice, of.width));
     text.section(not_running(of));
     text.section(section("Unknown", Style::Yellow, &unknown, of.width));
     if of.all {
@@ -136,7 +137,7 @@ fn short(check: &Check) -> String {
         Evidence::Silent { at, .. } => format!("{at} no answer"),
         Evidence::NotAsked => "not asked".to_owned(),
         Evidence::NotRunning => "not running".to_owned(),
-        Evidence::NotLeader { .. } => "only a leader".to_owned(),
+        Evidence::NotLeader { .. } => "not tested".to_owned(),
         Evidence::Port { at, state } => format!("{at} {}", check_port(*state)),
         evidence => evidence::sentence(evidence),
     }
@@ -204,9 +205,12 @@ fn not_running(of: &PreflightScreen<'_>) -> Text {
     let kinds: BTreeSet<CheckKind> =
         of.checks.iter().filter(waits).map(|check| check.kind).collect();
     text.line(Line::new(Style::Yellow, "Not running yet"));
-    let codes = list(kinds.iter().map(|kind| kind.code()));
+    let missed = count_of(kinds.len(), "check");
     let does = if ids.len() == 1 { "does" } else { "do" };
-    let says = format!("{} {does} not run yet: {codes} are not known", servers(&ids));
+    let says = format!(
+        "{} {does} not run yet: {missed} cannot be made. A plan is possible",
+        servers(&ids)
+    );
     text.paragraph("  ", says, of.width);
     let remedy = what_to_do::remedy(CheckRemedy::StartJoiner);
     text.paragraph("  ", Line::new(Style::Dim, remedy), of.width);
@@ -226,18 +230,21 @@ fn end(of: &PreflightScreen<'_>, unknown: &[Group<'_>]) -> Text {
     text.line(format!("{} passed{hint}.", count_of(passed, "check")));
     let names: BTreeSet<&str> = unknown.iter().map(|group| group.kind.name()).collect();
     let not_running = to_start(of.checks);
-    let not_running = (!not_running.is_empty())
-        .then(|| format!("what {} will show when running", servers(&not_running)));
+    let not_running =
+        (!not_running.is_empty()).then(|| format!("{} (not running)", servers(&not_running)));
     let names: Vec<String> = names.into_iter().map(str::to_owned).chain(not_running).collect();
     let not_known =
         if names.is_empty() { String::new() } else { format!(" Not known: {}.", list(names)) };
     let line = if failed > 0 {
         Line::new(
             Style::Red,
-            format!("{} failed: not ready for a change.", count_of(failed, "check")),
+            format!(
+                "{} failed. Do not change this ensemble yet: fix what is listed under \"Fails\".",
+                count_of(failed, "check")
+            ),
         )
     } else {
-        Line::new(Style::Green, "Nothing that was seen stands against a change.")
+        Line::new(Style::Green, "No check failed: you can plan a change.")
     };
     text.paragraph("", line.then(Style::Plain, not_known), of.width);
     text.line(Line::plain("Next: ").then(Style::Cyan, of.next.to_owned()));
@@ -254,13 +261,19 @@ mod tests {
 
     fn shown(scene: &Scene, all: bool) -> String {
         let checks = scene.checks();
+        let is_against = |check: &Check| check.verdict == CheckVerdict::Fail && check.blocks;
+        let next = if checks.iter().any(is_against) {
+            "zkplan preflight prod.yaml"
+        } else {
+            "zkplan plan prod.yaml"
+        };
         let text = screen(&PreflightScreen {
             ensemble: "prod",
             seen: &scene.seen,
             checks: &checks,
             all,
             edits: &Edits::default(),
-            next: "zkplan plan prod.yaml",
+            next,
             width: 100,
         });
         text.to_string_with(false)

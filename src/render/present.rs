@@ -36,7 +36,7 @@ const fn columns(detail: Detail<'_>) -> [Column; 9] {
         Column::numbers("clients"),
         Column::words("zone"),
         Column::words("status"),
-        Column::words("asked at").optional(),
+        Column::words("address").optional(),
     ]
 }
 

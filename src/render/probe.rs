@@ -180,8 +180,9 @@ fn refused(plan: &Plan, code: ErrorCode) -> (String, String) {
         }
         ErrorCode::ReconfigDisabled => say(
             "it runs with reconfigEnabled=false",
-            "set reconfigEnabled=true in zoo.cfg of every server and restart the servers one at a \
-             time, the leader last",
+            "write the same server lines into zoo.cfg of every server and set reconfigEnabled=true \
+             in each; then restart one server at a time, followers first, the leader last, without \
+             stopping halfway: zkplan explain super-user",
         ),
         ErrorCode::Unimplemented => say(
             "it runs standalone",

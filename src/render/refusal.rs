@@ -71,7 +71,7 @@ fn why(breaches: &[Breach], path: &str) -> String {
             phrases::list(&findings)
         ),
         _ => format!(
-            "no safe plan reaches {path}. The best plan breaks {}{also}",
+            "no safe plan reaches {path}. Even the best plan breaks {}{also}",
             phrases::list(&laws)
         ),
     }
@@ -200,7 +200,7 @@ fn of_cause(cause: &Cause<'_>, findings: &[Finding], width: usize) -> Text {
     let others_of = |same: bool| others.iter().filter(move |o| (law::code(o) == code) == same);
     let steps: BTreeSet<&StepId> = others_of(true).filter_map(|b| b.step.as_ref()).collect();
     if !steps.is_empty() {
-        text.paragraph("  ", format!("the same at {}", phrases::list(steps)), width);
+        text.paragraph("  ", format!("also at {}", phrases::list(steps)), width);
     }
     let laws: BTreeSet<&str> = others_of(false).map(|breach| law::code(breach)).collect();
     if !laws.is_empty() {
@@ -247,12 +247,12 @@ mod tests {
           + join        server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
                         in prod-eu.yaml:8, not in the ensemble
 
-        Refused: no safe plan reaches prod-eu.yaml. The best plan breaks ZKQ2. Nothing
-        was changed.
+        Refused: no safe plan reaches prod-eu.yaml. Even the best plan breaks ZKQ2.
+        Nothing was changed.
 
         ZKQ2 at join-2: enough of the next voters must be able to acknowledge
-          The next quorum needs server 2 itself. A reconfig that was sent cannot be
-          taken back, and if server 2 fails then, writes stop until it is back.
+          After this step the quorum needs the vote of server 2. A reconfig that was
+          sent cannot be taken back: if server 2 fails, writes stop until it is back.
           after join-2: voters {1, 2}; able to acknowledge {1} (missing: 2); quorum is 2
           zkplan explain ZKQ2
 
@@ -279,8 +279,8 @@ mod tests {
           - leave       server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
                         in the ensemble, not in prod-eu.yaml
 
-        Refused: no safe plan reaches prod-eu.yaml. The best plan breaks ZKQ3. Nothing
-        was changed.
+        Refused: no safe plan reaches prod-eu.yaml. Even the best plan breaks ZKQ3.
+        Nothing was changed.
 
         ZKQ3 at leave-3: the ensemble must tolerate enough failures
           The ensemble would tolerate fewer failures than policy.minTolerance requires.
@@ -290,7 +290,9 @@ mod tests {
 
         What would pass (zkplan made and checked a plan with it)
           policy.minTolerance: 0  in prod-eu.yaml
-            At one point on the way, one more failure stops writes.
+            The ensemble then ends with 2 voters and tolerates 0 failures: if one fails,
+            writes stop.
+        Next: edit prod-eu.yaml as above, then zkplan plan prod-eu.yaml
         "#);
     }
 
@@ -302,7 +304,7 @@ mod tests {
         prod-eu  config version 100000004, server 1 leads, 3 of 3 voters synced, not managed by zkplan yet
                  (no apply so far), leader at zxid 0x100000080
 
-          id  role         mode      version  zxid         clients  status       asked at
+          id  role         mode      version  zxid         clients  status       address
            1  participant  leader    3.8.0    0x100000080        7  leads        10.0.0.1:2181
            2  participant  follower  3.8.0    0x100000080        7  follows      10.0.0.2:2181
            3  participant  follower  3.8.0    0x100000080        7  follows      10.0.0.3:2181
@@ -314,15 +316,16 @@ mod tests {
           + join        server.4=10.0.0.4:2888:3888:participant;0.0.0.0:2181
                         in prod-eu.yaml:9, not in the ensemble
 
-        Refused: no safe plan reaches prod-eu.yaml. The best plan breaks ZKQ1. Nothing was changed.
+        Refused: no safe plan reaches prod-eu.yaml. Even the best plan breaks ZKQ1. Nothing was changed.
 
         ZKQ1: the ensemble must be healthy before the first change
           Servers 1 and 3 run with reconfigEnabled=false. The ensemble accepts no reconfig.
           zkplan explain ZKQ1
 
-        What may help (no policy and no acceptance helps)
-          - set reconfigEnabled=true in zoo.cfg of every server and restart the servers one at a time, the
-            leader last
+        What to do (no policy and no acceptance helps)
+          - write the same server lines into zoo.cfg of every server and set reconfigEnabled=true in each;
+            then restart one server at a time, followers first, the leader last, without stopping halfway:
+            zkplan explain super-user
         "#);
     }
 
@@ -391,7 +394,7 @@ mod tests {
         scene.spec.policy.min_tolerance = MinTolerance::AtLeast(2);
         let out = shown(&scene, 80);
         assert_eq!(out.matches("ZKQ3 at").count(), 1, "{out}");
-        assert!(out.contains("\n  the same at leave-5\n"), "{out}");
+        assert!(out.contains("\n  also at leave-5\n"), "{out}");
     }
 
     #[test]
@@ -413,7 +416,7 @@ mod tests {
         let late = breach(Law::Spare, "join-3", &["leave-3"], scarce(&[1, 2]));
         let out = breaches(&[late, early], &[], 80).to_string_with(false);
         assert!(out.starts_with("ZKQ3 at leave-3: "), "{out}");
-        assert!(out.contains("\n  the same at join-3\n"), "{out}");
+        assert!(out.contains("\n  also at join-3\n"), "{out}");
         let next = BreachKind::TooFewAcknowledge(votes(&[1]));
         let next = breach(Law::Next, "leave-3", &[], next);
         let spare = breach(Law::Spare, "leave-3", &[], scarce(&[1]));
@@ -459,8 +462,8 @@ mod tests {
           - leave       server.5=10.0.0.5:2888:3888:participant;0.0.0.0:2181
                         in the ensemble, not in prod-eu.yaml
 
-        Refused: no safe plan reaches prod-eu.yaml. The best plan breaks ZKQ14 and ZKQ9.
-        Nothing was changed.
+        Refused: no safe plan reaches prod-eu.yaml. Even the best plan breaks ZKQ14 and
+        ZKQ9. Nothing was changed.
 
         ZKQ14: the ensemble must not shrink by more than policy.maxShrink
           The ensemble would shrink by more servers than policy.maxShrink allows.
@@ -468,7 +471,7 @@ mod tests {
           zkplan explain ZKQ14
 
         ZKQ9 at leave-5: two participants must remain
-          A single remaining participant switches to standalone mode, unless its zoo.cfg
+          The leader refuses a reconfig that leaves one participant, unless its zoo.cfg
           says standaloneEnabled=false.
           after leave-2, leave-3, leave-4 and leave-5: 1 participant left
           zkplan explain ZKQ9
@@ -477,8 +480,10 @@ mod tests {
           policy.maxShrink: 4  in prod-eu.yaml
             4 servers may then leave without a replacement.
           policy.standaloneEnabled: false  in prod-eu.yaml
-            Only if zoo.cfg of every server says standaloneEnabled=false. zkplan cannot
-            see that.
+            Only if zoo.cfg of every server has standaloneEnabled=false: this line
+            changes no server, and zkplan cannot see it there. One voter tolerates 0
+            failures.
+        Next: edit prod-eu.yaml as above, then zkplan plan prod-eu.yaml
         "#);
     }
 }

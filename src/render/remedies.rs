@@ -20,7 +20,7 @@ pub(super) fn remedies(
 ) -> Text {
     let mut text = Text::new();
     if refusal.remedies.is_empty() {
-        text.line(Line::new(Style::Bold, "What may help (no policy and no acceptance helps)"));
+        text.line(Line::new(Style::Bold, "What to do (no policy and no acceptance helps)"));
         for hint in hints::hints(refusal) {
             text.paragraph("  - ", hint, width);
         }
@@ -47,6 +47,11 @@ pub(super) fn remedies(
         let all: Vec<&str> = flags.iter().map(|(flag, _)| flag.as_str()).collect();
         text.line(Line::new(Style::Cyan, format!("  {again} {}", all.join(" "))));
     }
+    if flags.is_empty() {
+        let path = phrases::shell(spec.path);
+        let next = Line::plain("Next: ").then(Style::Plain, format!("edit {path} as above, then "));
+        text.paragraph("", next.then(Style::Cyan, again), width);
+    }
     let is_one = flags.len() == 1;
     for (flag, costs) in flags {
         let of = if is_one { String::new() } else { flag.replacen("--accept ", "", 1) + ": " };
@@ -71,8 +76,10 @@ fn cures(refusal: &Refusal, width: usize) -> Text {
         _ => None,
     };
     for id in refusal.breaches.iter().filter_map(moved) {
-        let cure =
-            format!("check the host of server {id} in the spec, or give the new machine a new id");
+        let cure = format!(
+            "if the new host of server {id} is a mistake, correct it in the spec. If the move is \
+             wanted, give the new machine a new id"
+        );
         text.paragraph(Line::new(Style::Bold, "Better: "), cure, width);
     }
     text
@@ -101,7 +108,7 @@ fn of_remedy(remedy: &Remedy, refusal: &Refusal) -> (String, Place, String) {
             format!("policy.minTolerance: {count}"),
             Place::Spec,
             match count {
-                0 => "At one point on the way, one more failure stops writes.".to_owned(),
+                0 => tolerates_none(refusal),
                 n => {
                     format!(
                         "At every step the ensemble tolerates {}.",
@@ -118,7 +125,8 @@ fn of_remedy(remedy: &Remedy, refusal: &Refusal) -> (String, Place, String) {
         Remedy::StandaloneDisabled => (
             "policy.standaloneEnabled: false".to_owned(),
             Place::Spec,
-            "Only if zoo.cfg of every server says standaloneEnabled=false. zkplan cannot see that."
+            "Only if zoo.cfg of every server has standaloneEnabled=false: this line changes no server, \
+             and zkplan cannot see it there. One voter tolerates 0 failures."
                 .to_owned(),
         ),
         Remedy::ZonesBest => (
@@ -141,6 +149,21 @@ fn of_remedy(remedy: &Remedy, refusal: &Refusal) -> (String, Place, String) {
                 .to_owned(),
         ),
     }
+}
+
+/// What it means that a plan may tolerate no failure: for a while, or from then on.
+fn tolerates_none(refusal: &Refusal) -> String {
+    let target = &refusal.nearest.target;
+    let voters = target.voters().len();
+    // One or two voters never tolerate a failure.
+    if voters <= 2 && !target.is_weighted() {
+        return format!(
+            "The ensemble then ends with {} and tolerates 0 failures: if one fails, writes stop.",
+            phrases::count_of(voters, "voter")
+        );
+    }
+    "At the steps above the ensemble then tolerates 0 failures: if a voter fails there, writes stop."
+        .to_owned()
 }
 
 fn accepted(breach: &Breach, refusal: &Refusal) -> String {

@@ -73,12 +73,13 @@ fn sentence(note: &EditNote) -> String {
     match note {
         EditNote::DigestToFill => {
             format!(
-                "zkplan digest prints the line that begins with {SUPER_DIGEST}: put it in place of this one"
+                "HASH is a placeholder. Run \"zkplan digest\": it prints the whole line that begins \
+                 with {SUPER_DIGEST}. Put that line in place of the one with HASH"
             )
         }
         EditNote::SecretInFile => {
-            "this file holds a secret. ZooKeeper rewrites zoo.cfg with mode 0644 once a config \
-             version is in force: every user of the machine can read it then, and zoo.cfg.bak too"
+            "this file holds a secret. With reconfigEnabled=true ZooKeeper rewrites zoo.cfg with \
+             mode 0644: every user of the machine can then read it, and zoo.cfg.bak too"
                 .to_owned()
         }
         EditNote::OtherScheme => {
@@ -89,7 +90,7 @@ fn sentence(note: &EditNote) -> String {
         EditNote::NotAsFlag(setting) => format!("{setting} works only in zoo.cfg"),
         EditNote::ReplacesFlag => {
             "4lw.commands.whitelist in zoo.cfg replaces a list that is given as a JVM flag: add \
-             the words of that list"
+             the words of that list. srvr is always allowed"
                 .to_owned()
         }
         EditNote::MaxBufferIgnored => {
@@ -159,12 +160,13 @@ mod tests {
         +reconfigEnabled=true
         +DigestAuthenticationProvider.superDigest=super:HASH
         +4lw.commands.whitelist=conf, hash
-        note: zkplan digest prints the line that begins with
-              DigestAuthenticationProvider.superDigest: put it in place of this one
-        note: this file holds a secret. ZooKeeper rewrites zoo.cfg with mode 0644 once a config
-              version is in force: every user of the machine can read it then, and zoo.cfg.bak too
+        note: HASH is a placeholder. Run "zkplan digest": it prints the whole line that begins
+              with DigestAuthenticationProvider.superDigest. Put that line in place of the one
+              with HASH
+        note: this file holds a secret. With reconfigEnabled=true ZooKeeper rewrites zoo.cfg with
+              mode 0644: every user of the machine can then read it, and zoo.cfg.bak too
         note: 4lw.commands.whitelist in zoo.cfg replaces a list that is given as a JVM flag: add
-              the words of that list
+              the words of that list. srvr is always allowed
         note: reconfigEnabled and initLimit work only in zoo.cfg, not as JVM flags
         "#);
         let user = SuperUser::Digest("super", None);

@@ -241,6 +241,8 @@ fn lines(status: &EnsembleStatus<'_>, of: StatusOf<'_>) -> Vec<(&'static str, St
             .as_ref()
             .map_or_else(|| "a client whose text this version cannot read".to_owned(), holder);
         lines.push(("Lock", Style::Yellow, format!("held by {by}")));
+    } else if status.run.is_some() {
+        lines.push(("Lock", Style::Plain, "free: no apply runs now".to_owned()));
     }
     lines.extend(retired_servers(status).map(|said| ("Retired", Style::Plain, said)));
     lines

@@ -67,23 +67,20 @@ pub fn evidence(row: &MigrationRow) -> String {
     };
     match &row.evidence {
         RowEvidence::Versions { releases, unknown } => {
-            let releases = match releases.len() {
-                0 => String::new(),
-                _ => phrases::list(releases),
-            };
-            joined([releases, some("not known of", unknown)])
+            let releases =
+                if releases.is_empty() { String::new() } else { phrases::list(releases) };
+            joined([releases, unknown_of(unknown)])
         }
-        RowEvidence::Configuration { version, without_address } if row.number == 2 => joined([
-            format!("configuration {version} was read"),
-            some("no client address of", without_address),
-        ]),
+        RowEvidence::Configuration { version: _, without_address } if row.number == 2 => {
+            addresses(without_address)
+        }
         RowEvidence::Configuration { version, without_address: _ } => {
             format!("configuration {version} was read")
         }
         RowEvidence::Ports { open, closed, untried } => {
             let closed = some("closed on", closed);
             let untried = some("not running yet, or not tried:", untried);
-            joined([joined_some(some("open from here on", open), closed), untried])
+            joined([joined_some(some("open, tried from this machine:", open), closed), untried])
         }
         RowEvidence::Run(Some(run)) => format!("run {run} is open"),
         RowEvidence::Run(None) => "no run is open; zkplan apply opens it".to_owned(),
@@ -99,7 +96,9 @@ pub fn evidence(row: &MigrationRow) -> String {
         RowEvidence::Archive(have) if row.state == RowState::Done => {
             format!("not needed: {} copied the data", servers(have))
         }
-        RowEvidence::Archive(_) => "optional; an archive is not seen from here".to_owned(),
+        RowEvidence::Archive(_) => {
+            "optional: a new server can start with an empty data directory".to_owned()
+        }
         RowEvidence::Joining { yes, no } => {
             let [is, is_not] = match row.number {
                 8 => ["follow:", "do not follow yet:"],
@@ -123,6 +122,22 @@ pub fn evidence(row: &MigrationRow) -> String {
             joined([first, some("still members:", members)])
         }
     }
+}
+
+/// Servers whose release is not known.
+fn unknown_of(unknown: &BTreeSet<ServerId>) -> String {
+    if unknown.is_empty() {
+        return String::new();
+    }
+    format!("that of {} is not known", phrases::servers(unknown))
+}
+
+/// Whether the client addresses of all members are known.
+fn addresses(without: &BTreeSet<ServerId>) -> String {
+    if without.is_empty() {
+        return "the client address of every member is known".to_owned();
+    }
+    format!("the client address of {} is not known", phrases::servers(without))
 }
 
 /// Which run has shown that its user is accepted, with how many reconfigs.

@@ -8,7 +8,7 @@ use super::{phrases, why};
 use crate::check::{CheckedPlan, Figures, Row};
 use crate::model::ServerId;
 use crate::observe::Observation;
-use crate::plan::{Action, Done, PlanNode, Step, StepId, StepOrder, StepReason};
+use crate::plan::{Action, Done, Plan, PlanNode, Step, StepId, StepOrder, StepReason};
 
 const COLUMNS: [Column; 8] = [
     Column::numbers("#"),
@@ -50,7 +50,7 @@ pub(super) fn steps(
     for group in schedule
         .chunk_by(|one, next| one.reason == next.reason && one.phase.kind == next.phase.kind)
     {
-        table.across(BELOW, heading(group));
+        table.across(BELOW, heading(checked.plan(), group));
         for PlanNode { step, .. } in group {
             number += 1;
             let row = checked.report().rows.iter().find(|row| row.step == step.id);
@@ -82,13 +82,12 @@ pub(super) fn steps(
         ""
     };
     let quorum = if checked.plan().facts.base.membership.is_weighted() {
-        "quorum, by groups and weights: this many voters are enough, whichever they are. "
+        "By groups and weights quorum is how many voters are enough, whichever they are. "
     } else {
         ""
     };
-    let rows = if checked.plan().restarts_servers() { "restarts" } else { "reconfigs" };
     let legend = format!(
-        "Rows with figures are {rows}. {quorum}tolerates: voters that can fail during the step while \
+        "voters, quorum: after the step. {quorum}tolerates: voters that can fail during the step while \
          writes continue{zone}."
     );
     text.paragraph("  ", Line::new(Style::Dim, legend), width);
@@ -127,9 +126,9 @@ fn reasoned(checked: &CheckedPlan) -> Vec<PlanNode<'_>> {
 }
 
 /// The reason that steps in a row share, and what rule they follow where there is a choice.
-fn heading(group: &[PlanNode<'_>]) -> Line {
+fn heading(plan: &Plan, group: &[PlanNode<'_>]) -> Line {
     let Some(PlanNode { phase, reason, .. }) = group.first() else { return Line::default() };
-    let line = Line::new(Style::Dim, why::phrase(*reason));
+    let line = Line::new(Style::Dim, why::phrase_in(plan, *reason));
     let any_order = phase.rule == StepOrder::LeaderLast && phase.steps.len() > 1;
     if matches!(reason, StepReason::LeaderLast | StepReason::RestartLeaderLast)
         || (group.len() < 2 && !any_order)
@@ -195,9 +194,7 @@ fn leader_cell(checked: &CheckedPlan, step: &Step, row: &Row) -> Line {
     let may_hand_over = |id: ServerId| step.hands_over(id) && facts.base.membership.has_voter(id);
     match facts.leader {
         None if step.servers().any(may_hand_over) => Line::new(Style::Yellow, "may change"),
-        // The leader is not known.
-        None => Line::plain("-"),
-        Some(_) => Line::plain("stays"),
+        None | Some(_) => Line::plain("stays"),
     }
 }
 
@@ -236,7 +233,8 @@ pub(super) fn windows(checked: &CheckedPlan, width: usize) -> Text {
     }
     for (step, window) in report.windows.iter().filter(|(step, _)| !shown.contains(step)) {
         let loss = phrases::zone_loss(window);
-        text.paragraph("  ", format!("in another order: after {step}, {loss}"), width);
+        let order = "if apply takes the steps in another order";
+        text.paragraph("  ", format!("{order}: after {step}, {loss}"), width);
     }
     text
 }

@@ -106,6 +106,18 @@ fn unreachable(tried: &[Tried], reached: Reached) -> Vec<&'static str> {
     if !failures.is_empty() && tried.iter().all(|one| of_tls(one).is_some()) {
         return failures.into_iter().map(|failure| in_tls(failure, reached)).collect();
     }
+    if tried.iter().all(|one| one.silence == NoAnswer::Unresolved) && !tried.is_empty() {
+        return vec![match reached {
+            Reached::BySpec | Reached::BySpecWithSasl => {
+                "The names do not resolve on this machine. Correct them in connect.servers of the \
+                 spec, or correct DNS: getent hosts NAME"
+            }
+            Reached::ByFlags => {
+                "The names do not resolve on this machine. Correct them in --connect, or correct \
+                 DNS: getent hosts NAME"
+            }
+        }];
+    }
     let running = "Check that the servers run, and that no firewall blocks their client ports \
                    from this machine.";
     let [addresses, tls] = match reached {
@@ -425,11 +437,8 @@ mod tests {
           zk1.example:2181 (TLS)  the host name has no address
 
         What to do
-          - Check the addresses: connect.servers in the spec.
-          - Check that the servers run, and that no firewall blocks their client ports
-            from this machine.
-          - If the client ports use TLS, set connect.tls and give the secure client
-            ports.
+          - The names do not resolve on this machine. Correct them in connect.servers of
+            the spec, or correct DNS: getent hosts NAME
         "#);
     }
 

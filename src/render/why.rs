@@ -1,6 +1,7 @@
 //! Steps and the reasons of a plan, in words.
 
 use super::phrases;
+use crate::diff::ChangeKind;
 use crate::model::{Reconfig, Role, VoteWeight};
 use crate::plan::{
     Action, ChangeVerb, EdgeReason, GateKind, Plan, Restart, ServerChange, Step, StepOrder,
@@ -27,9 +28,10 @@ pub(super) const fn phrase(reason: StepReason) -> &'static str {
         StepReason::WithoutVoteFirst => "new servers join as observers first (policy.addAs)",
         StepReason::ObserversIn => "new observers do not change the quorum",
         StepReason::UnlistBeforePromotion => {
-            "an observer cannot acknowledge its own promotion: it is removed and added again"
+            "an observer cannot acknowledge its own promotion: where its vote is needed, it is \
+             removed and added again"
         }
-        StepReason::BackAsFollower => "it follows again as a server that can acknowledge",
+        StepReason::BackAsFollower => "it keeps running and follows again, now able to acknowledge",
         StepReason::PromoteBeforeLeaving => "new voters vote before old ones leave",
         StepReason::IdOutFirst => "an id leaves one machine before it moves to another",
         StepReason::BlankFirst => "a machine with old data must not get an id that was used before",
@@ -38,7 +40,9 @@ pub(super) const fn phrase(reason: StepReason) -> &'static str {
             "every line gets its client part first: clients that read the configuration keep all \
              servers"
         }
-        StepReason::MoveOneByOne => "one server at a time changes its address: at most one is away",
+        StepReason::MoveOneByOne => {
+            "one server at a time changes its address, and counts as down during its step"
+        }
         StepReason::LeaderLast => "it leads, and the leader's own change is the last reconfig",
         StepReason::ClientsFirst => "clients move before servers leave",
         StepReason::ObserversOut => "removing observers does not change the quorum",
@@ -62,6 +66,21 @@ pub(super) const fn phrase(reason: StepReason) -> &'static str {
     }
 }
 
+/// The phrase of a reason in that plan: it names no kind of step that the plan does not have.
+pub(super) fn phrase_in(plan: &Plan, reason: StepReason) -> &'static str {
+    let stops = |step: &Step| matches!(step.action, Action::Stop(_) | Action::AskToStop(_));
+    let only_joins = |kind: ChangeKind| matches!(kind, ChangeKind::Join | ChangeKind::Promote);
+    let is_left = plan.changes.iter().any(|change| !only_joins(change.kind));
+    match reason {
+        StepReason::ProveFirst if !plan.steps().any(stops) => {
+            "a write must commit in the last configuration"
+        }
+        StepReason::Ascending if !is_left => "servers join in order of ids",
+        StepReason::PromoteBeforeLeaving if !is_left => "observers become voters",
+        _ => phrase(reason),
+    }
+}
+
 /// The phrase of the reason why one step waits for another.
 pub(super) const fn edge_phrase(reason: EdgeReason) -> &'static str {
     match reason {
@@ -81,16 +100,16 @@ pub fn step(plan: &Plan, step: &Step) -> String {
 pub(super) fn what(plan: &Plan, step: &Step, wide: bool) -> String {
     match &step.action {
         Action::AwaitJoiner(id) if wide => format!("wait until server {id} follows"),
-        Action::AwaitJoiner(id) => format!("wait: server {id} follows"),
+        Action::AwaitJoiner(id) => format!("wait for server {id}"),
         Action::Reconfig { parts, request } => {
             let sent = if wide { "reconfig: " } else { "" };
             format!("{sent}{}", what_changes(parts, request, wide))
         }
         Action::Gate(kind) => format!("gate: {}", gate(*kind)),
         Action::Start(id) if wide => format!("run hooks.start for server {id}"),
-        Action::Start(id) => format!("hooks.start, server {id}"),
+        Action::Start(id) => format!("start server {id} (hook)"),
         Action::Stop(id) if wide => format!("run hooks.stop for server {id}"),
-        Action::Stop(id) => format!("hooks.stop, server {id}"),
+        Action::Stop(id) => format!("stop server {id} (hook)"),
         Action::AskToStop(id) if plan.has_no_answer_from(*id) => {
             format!("keep server {id} stopped")
         }
@@ -99,7 +118,7 @@ pub(super) fn what(plan: &Plan, step: &Step, wide: bool) -> String {
         Action::AttestBlank(id) => format!("confirm server {id} is blank"),
         Action::Restart(Restart { server, .. }) => match (plan.hooks.restart.is_some(), wide) {
             (true, true) => format!("run hooks.restart for server {server}"),
-            (true, false) => format!("hooks.restart, server {server}"),
+            (true, false) => format!("restart server {server} (hook)"),
             (false, _) => format!("restart server {server} by hand"),
         },
         Action::Prove(_) => "check: a write commits".to_owned(),
@@ -135,7 +154,10 @@ fn what_changes(parts: &[ServerChange], request: &Reconfig, wide: bool) -> Strin
         _ => {}
     }
     match (change, ids.as_slice()) {
-        (ChangeVerb::Join, [one]) if !wide => format!("add {role} {one}"),
+        (ChangeVerb::Join, [_]) if !wide && role == Role::Observer => {
+            format!("add {servers}, {role}")
+        }
+        (ChangeVerb::Join, [_]) if !wide => format!("add {servers}"),
         (ChangeVerb::Join, [_]) => format!("add {servers} as {role}"),
         (ChangeVerb::Join, _) if wide && all_alike => format!("add {servers} as {role}s"),
         (ChangeVerb::Join, _) => format!("add {servers}"),

@@ -191,7 +191,7 @@ fn the_naive_way_is_refused_and_loses_everything() {
         .to_vec();
     let refused = |what: &str| {
         let words =
-            ["Other servers of the spec run already", what, "take their data and lose its own"];
+            ["Other servers of the spec run already", what, "copies their data and loses its own"];
         desk.plan(&spec, &[]).exits(3).says(words);
         desk.apply_spec(&spec).ends().exits(3).says(words);
         let file = desk.write("spec.yaml", &spec.text());

@@ -87,7 +87,8 @@ fn a_target_before_the_merge(desk: &Desk, old: &Ensemble, new: &Ensemble, spec: 
     let leader = new.wait_leader();
     let runs = format!("server {leader} at ");
     let said = ["are in the spec and run an ensemble of their own", &runs, "znodes", "clients"];
-    let idle = ["Stop every server of that ensemble", "Move version-2 out", "do not delete it"];
+    let idle =
+        ["Stop every server of the other ensemble", "Move version-2 out", "do not delete it"];
     desk.plan(&spec, &[]).exits(3).says(said).says(idle);
     let witness = Witness::of(new, [leader]);
     let used = desk.plan(&spec, &[]).exits(3).says(said).says(["Check the address"]);

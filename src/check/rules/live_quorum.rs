@@ -76,6 +76,11 @@ pub(in crate::check) fn findings(facts: &Facts) -> Vec<Breach> {
     codes.into_iter().map(|code| Breach::of_plan(Law::Now, BreachKind::Finding(code))).collect()
 }
 
+/// The first leader with reconfigEnabled=true gives its server lines to all.
+const ENABLE_RECONFIG: &str = "write the same server lines into zoo.cfg of every server and set reconfigEnabled=true in \
+     each; then restart one server at a time, followers first, the leader last, without stopping \
+     halfway: zkplan explain super-user";
+
 /// What helps against an obstacle.
 pub(super) fn against_obstacle(obstacle: &Obstacle) -> String {
     match obstacle {
@@ -84,9 +89,7 @@ pub(super) fn against_obstacle(obstacle: &Obstacle) -> String {
              keep it, restore the zoo.cfg it first started with, start it, and plan again: it then \
              copies the leader's data"
         ),
-        Obstacle::ReconfigDisabled(_) => "set reconfigEnabled=true in zoo.cfg of every server and \
-                                          restart the servers one at a time, the leader last"
-            .to_owned(),
+        Obstacle::ReconfigDisabled(_) => ENABLE_RECONFIG.to_owned(),
         Obstacle::NoCommit => {
             "find out why writes do not commit: disks, network, too few voters".to_owned()
         }

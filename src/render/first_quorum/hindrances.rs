@@ -46,8 +46,8 @@ pub fn sentence(hindrance: &Hindrance, reached: &Endpoint) -> String {
         ),
         Hindrance::OthersRun(running) => format!(
             "Other servers of the spec run already: {}. If they have the lines of all servers, they \
-             can elect each other with empty data. If the server at {reached} were started with these \
-             lines, it would take their data and lose its own.",
+             can elect each other with empty data. If the server at {reached} then starts with the \
+             lines of all servers, it copies their data and loses its own.",
             doing(running)
         ),
         Hindrance::NotParticipant(id) => {
@@ -98,9 +98,11 @@ fn remedy(hindrance: &Hindrance) -> &'static str {
             "Stop all but the one whose data you keep. The others start later with an empty dataDir."
         }
         Hindrance::OthersRun(_) => {
-            "Stop them, and delete their data if they are new: they start later, with the files that \
-             zkplan shows then. If the standalone server was a member before, its zoo.cfg has lost \
-             its server lines: put them back instead, and do not make a first quorum."
+            "First find out whether the standalone server was a member of their ensemble before. If it \
+             was, stop nothing and delete nothing: its zoo.cfg has lost its server lines, so put them \
+             back and restart it. If it was not, and the others are new: stop them, and move version-2 \
+             out of their data directories. Keep it: do not delete it. They start later, with the \
+             files that zkplan shows then."
         }
         Hindrance::NotParticipant(_) => "Give it role: participant.",
         Hindrance::NoClientPort(_) => "Give it a clientPort in the spec.",
@@ -114,10 +116,10 @@ fn remedy(hindrance: &Hindrance) -> &'static str {
             "Write the line of the server with that client address: server.1=HOST:2888:3888;ADDRESS:PORT."
         }
         Hindrance::MembersInFile(_) => {
-            "Give the zoo.cfg with which the server runs now. If it was a member before, put the first \
+            "Give the zoo.cfg with which the server runs now. If it was a member before, put its server \
              lines back instead, and do not make a first quorum."
         }
-        Hindrance::Malformed(_) => "Mend the file. The server does not start with it.",
+        Hindrance::Malformed(_) => "Correct the file. The server does not start with it.",
     }
 }
 

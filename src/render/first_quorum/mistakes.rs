@@ -10,7 +10,7 @@ pub(super) fn table(first: &FirstQuorum, width: usize) -> Text {
     let mut text = Text::new();
     text.line(Line::new(
         Style::Bold,
-        "If it comes back otherwise (apply says which; the likely ones first)",
+        "If something is wrong after the restart (apply says what; the likely ones first)",
     ));
     let mut table = Table::new([Column::words("what is seen"), Column::words("cause")]);
     for mistake in RestartMistake::all() {
@@ -68,41 +68,44 @@ pub fn cause(mistake: &RestartMistake, id: crate::model::ServerId) -> String {
     match mistake {
         RestartMistake::StandaloneAgain => format!(
             "standaloneEnabled=false or the line server.{id} is missing in the zoo.cfg with which it \
-             starts, or the old file is in its place. Mend it and restart it."
+             starts, or it starts with the old file. Correct zoo.cfg and restart server {id}."
         ),
         RestartMistake::DoesNotStart => format!(
             "Not started yet, or it ends at once. Look in its log: \"myid file is missing\" means no \
              myid in dataDir; \"client address for this server\" means that clientPort and the line \
              server.{id} have two numbers; \"Address already in use\" means a port is taken."
         ),
-        RestartMistake::ReconfigDisabled => {
-            "reconfigEnabled=true is missing in zoo.cfg. As a JVM flag it does nothing. Add it and \
-             restart it."
-                .to_owned()
-        }
+        RestartMistake::ReconfigDisabled => format!(
+            "reconfigEnabled=true is missing in zoo.cfg; a JVM flag does nothing. Add the line to \
+             zoo.cfg and restart server {id}."
+        ),
         RestartMistake::NoClientPart => format!(
             "The line server.{id} has no ;CLIENTPORT at its end. Add it to the file that \
-             dynamicConfigFile in zoo.cfg names now, and restart it."
+             dynamicConfigFile in zoo.cfg names now, and restart server {id}."
         ),
         RestartMistake::WaitsForOthers => format!(
-            "zoo.cfg has lines of other servers, and it waits for them; or it still writes a snapshot \
-             of much data. Leave only server.{id}, do not start the others, and restart it."
+            "If zoo.cfg has lines of other servers, it waits for them: leave only server.{id}, do not \
+             start the others, and restart server {id}. If zoo.cfg has only server.{id}, it still \
+             writes a snapshot of much data: wait, and do not restart it."
         ),
-        RestartMistake::OtherMembers(_) => {
-            format!("zoo.cfg has lines of other servers. Leave only server.{id} and restart it.")
-        }
+        RestartMistake::OtherMembers(_) => format!(
+            "Server {id} was started with lines of other servers. Stop the other servers. Write \
+             zoo.cfg again: your copy of it, with server.{id} as the only server line. Restart server \
+             {id}."
+        ),
         RestartMistake::OtherId(_) => {
             format!("myid or the line in zoo.cfg has another number. Both must be {id}.")
         }
-        RestartMistake::DataMissing => {
-            "Another dataDir or dataLogDir than before: stop it, and put the old ones back into \
-             zoo.cfg. Its data are still there. Let no client write before."
-                .to_owned()
-        }
-        RestartMistake::Follows => {
-            "Other servers run with a membership that has it. Stop it at once, stop the others, and put \
-             its copy of dataDir back."
-                .to_owned()
-        }
+        RestartMistake::DataMissing => format!(
+            "Server {id} was started with another dataDir or dataLogDir. Stop it at once, so that no \
+             client writes to it. Put the old ones back into zoo.cfg, and start it: they still have \
+             its data."
+        ),
+        RestartMistake::Follows => format!(
+            "Other servers run, and server {id} is a member of their ensemble: it copies their data. \
+             Stop server {id} at once, then the others. Put your copies of its zoo.cfg, dataDir and \
+             dataLogDir back, and start it alone. Without a copy delete nothing: its old log.N and \
+             snapshot.N files may still be there."
+        ),
     }
 }

@@ -46,7 +46,10 @@ fn shown(answer: &FirstQuorumAnswer) -> String {
         spec: Some("prod.yaml"),
         answer,
         accepts: if answer.verdict.is_ok() { &accepts } else { &[] },
-        next: Some("zkplan apply prod.yaml --accept ZKQ2:join-2"),
+        next: Some(match answer.verdict {
+            Ok(_) => "zkplan apply prod.yaml --accept ZKQ2:join-2",
+            Err(_) => "zkplan plan prod.yaml",
+        }),
         width: 100,
     };
     screen(&of).to_string_with(false)

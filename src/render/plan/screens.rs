@@ -52,14 +52,14 @@ fn three_onto_three_new_servers_in_three_zones() {
        #  step     what                     voters quorum tolerates zone  leader
           now                                    3      2         1    0  1 leads
           a new server is added only after it has copied the data (in parallel)
-       1  await-4  wait: server 4 follows
-       2  await-5  wait: server 5 follows
-       3  await-6  wait: server 6 follows
+       1  await-4  wait for server 4
+       2  await-5  wait for server 5
+       3  await-6  wait for server 6
           servers join in order of ids; new voters vote before old ones leave (in
           this order)
-       4  join-4   add participant 4             4      3         1   -1  stays
-       5  join-5   add participant 5             5      3         1    0  stays
-       6  join-6   add participant 6             6      4         2    0  stays
+       4  join-4   add server 4                  4      3         1   -1  stays
+       5  join-5   add server 5                  5      3         1    0  stays
+       6  join-6   add server 6                  6      4         2    0  stays
           clients move before servers leave
        7  gate     gate: no clients left,
                    or approved
@@ -78,7 +78,7 @@ fn three_onto_three_new_servers_in_three_zones() {
       13  stop-2   stop server 2 by hand
       14  stop-3   stop server 3 by hand
           after                                  3      2         1    0  new leader
-      Rows with figures are reconfigs. tolerates: voters that can fail during the
+      voters, quorum: after the step. tolerates: voters that can fail during the
       step while writes continue; zone: the same after the loss of the worst zone,
       below 0 writes stop.
 
@@ -96,10 +96,10 @@ fn three_onto_three_new_servers_in_three_zones() {
     The loss of one zone would stop writes at these points
       after join-4, losing zone az-1 leaves 2 of 4 voters, 3 are needed
       after leave-3, losing zone az-1 leaves 2 of 4 voters, 3 are needed
-      in another order: after leave-1, losing zone az-2 leaves 2 of 4 voters, 3 are
-      needed
-      in another order: after leave-2, losing zone az-1 leaves 2 of 4 voters, 3 are
-      needed
+      if apply takes the steps in another order: after leave-1, losing zone az-2
+      leaves 2 of 4 voters, 3 are needed
+      if apply takes the steps in another order: after leave-2, losing zone az-1
+      leaves 2 of 4 voters, 3 are needed
 
     Plan: 3 join, 3 leave in 6 reconfigs. Tolerates 1 failure throughout. The leader
     changes once, at the end.
@@ -135,16 +135,15 @@ fn a_joiner_that_is_not_up() {
       #  step     what                    voters quorum tolerates  leader
          now                                   3      2         1  1 leads
           a new server is added only after it has copied the data (in parallel)
-      1  await-4  wait: server 4 follows
-      2  await-5  wait: server 5 follows
-          servers join in order of ids; new voters vote before old ones leave (in
-          this order)
-      3  join-4   add participant 4            4      3         1  stays
-      4  join-5   add participant 5            5      3         1  stays
-          a write must commit in the last configuration before a server is stopped
+      1  await-4  wait for server 4
+      2  await-5  wait for server 5
+          servers join in order of ids (in this order)
+      3  join-4   add server 4                 4      3         1  stays
+      4  join-5   add server 5                 5      3         1  stays
+          a write must commit in the last configuration
       5  prove    check: a write commits
          after                                 5      3         2  1 leads
-      Rows with figures are reconfigs. tolerates: voters that can fail during the
+      voters, quorum: after the step. tolerates: voters that can fail during the
       step while writes continue.
 
     To start: server 5 is not ready to join; its step waits for it. Start it, then
@@ -213,17 +212,17 @@ fn one_dead_of_three_replaced() {
       #  step     what                    voters quorum tolerates  leader
          now                                   3      2         0  1 leads
           a new server is added only after it has copied the data
-      1  await-4  wait: server 4 follows
+      1  await-4  wait for server 4
           unreachable members first: they raise the quorum and acknowledge nothing
       2  leave-3  remove server 3              2      2         0  stays
           servers join in order of ids; new voters vote before old ones leave
-      3  join-4   add participant 4            3      2         0  stays
+      3  join-4   add server 4                 3      2         0  stays
           a write must commit in the last configuration before a server is stopped
       4  prove    check: a write commits
           a removed server that is down must never start with its old data
       5  stop-3   keep server 3 stopped
          after                                 3      2         1  1 leads
-      Rows with figures are reconfigs. tolerates: voters that can fail during the
+      voters, quorum: after the step. tolerates: voters that can fail during the
       step while writes continue.
 
     Configuration
@@ -297,9 +296,9 @@ fn hostile_hosts_stay_inside_the_sink() {
       #  step     what                    voters quorum tolerates  leader
          now                                   3      2         1  1 leads
           a new server is added only after it has copied the data
-      1  await-4  wait: server 4 follows
+      1  await-4  wait for server 4
           servers join in order of ids; new voters vote before old ones leave
-      2  join-4   add participant 4            4      3         1  stays
+      2  join-4   add server 4                 4      3         1  stays
           old voters leave after all new voters vote
       3  leave-2  remove server 2              3      2         1  stays
           a write must commit in the last configuration before a server is stopped
@@ -307,7 +306,7 @@ fn hostile_hosts_stay_inside_the_sink() {
           a removed server keeps running without a vote until it is stopped
       5  stop-2   stop server 2 by hand
          after                                 3      2         1  1 leads
-      Rows with figures are reconfigs. tolerates: voters that can fail during the
+      voters, quorum: after the step. tolerates: voters that can fail during the
       step while writes continue.
 
     To start: server 4 is not ready to join; its step waits for it. Start it, then
@@ -353,7 +352,7 @@ fn with_more_room_lines_grow() {
     prod-eu  config version 100000004, server 1 leads, 3 of 3 voters synced, not managed by zkplan yet (no apply so far),
              leader at zxid 0x100000080
 
-      id  role         mode      version  zxid         clients  status       asked at
+      id  role         mode      version  zxid         clients  status       address
        1  participant  leader    3.8.0    0x100000080        7  leads        10.0.0.1:2181
        2  participant  follower  3.8.0    0x100000080        7  follows      10.0.0.2:2181
        3  participant  follower  3.8.0    0x100000080        7  follows      10.0.0.3:2181
@@ -381,7 +380,7 @@ fn with_more_room_lines_grow() {
           a removed server keeps running without a vote until it is stopped
       6  stop-3   stop server 3 by hand
          after                                                3      2         1  1 leads
-      Rows with figures are reconfigs. tolerates: voters that can fail during the step while writes continue.
+      voters, quorum: after the step. tolerates: voters that can fail during the step while writes continue.
 
     Configuration
     --- config version 100000004

@@ -105,8 +105,8 @@ fn a_saved_plan_that_is_applied_shows_what_is_now() {
           then                                                 3      2         1    0  1 leads
           a new server is added only after it has copied the data (in parallel)
     "#);
-    insta::assert_snapshot!(part(&out, "  Rows", "  It starts"), @r#"
-      Rows with figures are reconfigs. tolerates: voters that can fail during the step while writes
+    insta::assert_snapshot!(part(&out, "  voters, quorum:", "  It starts"), @r#"
+      voters, quorum: after the step. tolerates: voters that can fail during the step while writes
       continue; zone: the same after the loss of the worst zone, below 0 writes stop.
       Server 2 leads now; server 1 led when the plan was made. The server that leads during the run is
       changed last.
@@ -193,9 +193,9 @@ fn accepted_risks_stand_in_bold() {
         text[from..].to_owned()
     };
     insta::assert_snapshot!(tail(text.to_string_with(false)), @r#"
-    Accepted risk  ZKQ2:join-2: The next quorum needs server 2 itself. A reconfig
-                   that was sent cannot be taken back, and if server 2 fails then,
-                   writes stop until it is back.
+    Accepted risk  ZKQ2:join-2: After this step the quorum needs the vote of server
+                   2. A reconfig that was sent cannot be taken back: if server 2
+                   fails, writes stop until it is back.
 
     Plan: 2 join in 2 reconfigs. Lowest tolerance on the way: 0 failures, until
     join-3 is done (now 0, at the end 1). No leader change.
@@ -225,8 +225,8 @@ fn from_a_file_nobody_was_asked() {
     });
     let out = text.to_string_with(false);
     insta::assert_snapshot!(part(&out, "prod-eu", "Changes"), @r#"
-    prod-eu  config version 100000004, assumed, no server was asked, not managed by
-             zkplan yet (no apply so far)
+    prod-eu  config version 100000004, no server was asked: every server is assumed
+             to be up
 
       id  role         status
        1  participant  assumed
@@ -238,23 +238,23 @@ fn from_a_file_nobody_was_asked() {
       #  step           what                     voters quorum tolerates  leader
          now                                          3      2         1  not known
           a new server is added only after it has copied the data (in parallel)
-      1  await-4        wait: server 4 follows
-      2  await-5        wait: server 5 follows
+      1  await-4        wait for server 4
+      2  await-5        wait for server 5
           new servers join as observers first (policy.addAs) (in this order)
-      3  join-4         add observer 4                3      2         1  -
-      4  join-5         add observer 5                3      2         1  -
-          an observer cannot acknowledge its own promotion: it is removed and added
-          again
-      5  unlist-4       remove server 4 for now       3      2         1  -
-          it follows again as a server that can acknowledge
-      6  await-4-again  wait: server 4 follows
-          new voters vote before old ones leave (in this order)
-      7  promote-4      promote server 4              4      3         1  -
-      8  promote-5      promote server 5              5      3         1  -
-          a write must commit in the last configuration before a server is stopped
+      3  join-4         add server 4, observer        3      2         1  stays
+      4  join-5         add server 5, observer        3      2         1  stays
+          an observer cannot acknowledge its own promotion: where its vote is
+          needed, it is removed and added again
+      5  unlist-4       remove server 4 for now       3      2         1  stays
+          it keeps running and follows again, now able to acknowledge
+      6  await-4-again  wait for server 4
+          observers become voters (in this order)
+      7  promote-4      promote server 4              4      3         1  stays
+      8  promote-5      promote server 5              5      3         1  stays
+          a write must commit in the last configuration
       9  prove          check: a write commits
          after                                        5      3         2  not known
-      Rows with figures are reconfigs. tolerates: voters that can fail during the
+      voters, quorum: after the step. tolerates: voters that can fail during the
       step while writes continue.
 
     To start: servers 4 and 5 were not asked, and must follow before they join.
@@ -304,7 +304,8 @@ fn observers_ports_and_roles() {
          now                                       4      3         1  1 leads
           new voters vote before old ones leave
       1  promote-5    promote server 5             5      3         1  stays
-          one server at a time changes its address: at most one is away
+          one server at a time changes its address, and counts as down during its
+          step
       2  readdress-1  re-address server 1          5      3         1  stays
           removing observers does not change the quorum
       3  leave-6      remove server 6              5      3         2  stays
@@ -315,7 +316,7 @@ fn observers_ports_and_roles() {
           a removed server keeps running without a vote until it is stopped
       6  stop-6       stop server 6 by hand
          after                                     4      3         1  1 leads
-      Rows with figures are reconfigs. tolerates: voters that can fail during the
+      voters, quorum: after the step. tolerates: voters that can fail during the
       step while writes continue.
     "#);
     insta::assert_snapshot!(part(&out, "Plan:", "Next"), @r#"
@@ -347,19 +348,19 @@ fn an_id_goes_to_another_machine() {
           a write must commit in the last configuration before a server is stopped
       2  prove-3   check: a write commits
           two servers with the same id must never run at once
-      3  stop-3    hooks.stop, server 3
+      3  stop-3    stop server 3 (hook)
           a machine with old data must not get an id that was used before
       4  attest-3  confirm server 3 is blank
           a joiner must be started before zkplan can wait for it
-      5  start-3   hooks.start, server 3
+      5  start-3   start server 3 (hook)
           a new server is added only after it has copied the data
-      6  await-3   wait: server 3 follows
+      6  await-3   wait for server 3
           an id joins again before the next one leaves
-      7  join-3    add participant 3               3      2         0  stays
+      7  join-3    add server 3                    3      2         0  stays
           a write must commit in the last configuration before a server is stopped
       8  prove     check: a write commits
          after                                     3      2         1  1 leads
-      Rows with figures are reconfigs. tolerates: voters that can fail during the
+      voters, quorum: after the step. tolerates: voters that can fail during the
       step while writes continue.
 
     Started by hooks.start: server 3 is not ready to join; its step waits for it
@@ -481,21 +482,20 @@ fn an_open_run_is_named_and_what_goes_on_with_it_comes_next() {
 fn every_reason_of_side_by_side_steps_is_said_once() {
     let mut scene = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 3, 4, 5])).silent(&[4, 5]);
     scene.spec.hooks.start = Some(vec!["start".to_owned(), "{id}".to_owned()]);
-    insta::assert_snapshot!(part(&shown(&scene, 80), "Steps", "  Rows"), @r#"
+    insta::assert_snapshot!(part(&shown(&scene, 80), "Steps", "  voters, quorum:"), @r#"
     Steps
       #  step     what                    voters quorum tolerates  leader
          now                                   3      2         1  1 leads
           a joiner must be started before zkplan can wait for it (in parallel)
-      1  start-4  hooks.start, server 4
-      2  start-5  hooks.start, server 5
+      1  start-4  start server 4 (hook)
+      2  start-5  start server 5 (hook)
           a new server is added only after it has copied the data (in parallel)
-      3  await-4  wait: server 4 follows
-      4  await-5  wait: server 5 follows
-          servers join in order of ids; new voters vote before old ones leave (in
-          this order)
-      5  join-4   add participant 4            4      3         1  stays
-      6  join-5   add participant 5            5      3         1  stays
-          a write must commit in the last configuration before a server is stopped
+      3  await-4  wait for server 4
+      4  await-5  wait for server 5
+          servers join in order of ids (in this order)
+      5  join-4   add server 4                 4      3         1  stays
+      6  join-5   add server 5                 5      3         1  stays
+          a write must commit in the last configuration
       7  prove    check: a write commits
          after                                 5      3         2  1 leads
     "#);

@@ -19,9 +19,12 @@ pub(super) fn sentence(evidence: &Evidence) -> String {
         Evidence::NotRunning => "does not run yet".to_owned(),
         Evidence::Port { at, state } => format!("{at} is {}", phrases::check_port(*state)),
         Evidence::NotLeader { follows: true } => {
-            "only a leader listens there; the connection to the leader's works".to_owned()
+            "not tested: only the leader listens on its quorum port, and that one is reached"
+                .to_owned()
         }
-        Evidence::NotLeader { follows: false } => "only a leader listens there".to_owned(),
+        Evidence::NotLeader { follows: false } => {
+            "not tested: only the leader listens on its quorum port".to_owned()
+        }
         Evidence::NoOtherAddress => "reached at the address of its line alone".to_owned(),
         Evidence::Id { own: Some(own) } => format!("shows id {own}"),
         Evidence::Id { own: None } => "does not show its id".to_owned(),
@@ -149,7 +152,8 @@ fn of_authority(evidence: &Evidence) -> String {
                            the lock of an apply can be made on one"
                 .to_owned(),
             Some(false) => "keeps no local sessions".to_owned(),
-            None => "no word shows whether it keeps local sessions".to_owned(),
+            None => "no four-letter word that it allows shows whether it keeps local sessions"
+                .to_owned(),
         },
         _ => "not known".to_owned(),
     }
@@ -158,14 +162,13 @@ fn of_authority(evidence: &Evidence) -> String {
 fn reconfig(enabled: Option<bool>, by: ReconfigShownBy) -> String {
     let by = match by {
         ReconfigShownBy::Conf => "by the config version in its conf",
-        ReconfigShownBy::Leader => "as the leader it says so",
+        ReconfigShownBy::Leader => "shown by the leader itself",
         ReconfigShownBy::File if enabled == Some(false) => {
             return "its zoo.cfg does not have reconfigEnabled=true".to_owned();
         }
         ReconfigShownBy::File => "by its zoo.cfg",
         ReconfigShownBy::HiddenByLeader => {
-            return "nothing shows reconfigEnabled of a follower while the leader runs without it"
-                .to_owned();
+            return "known only after the leader has reconfigEnabled=true".to_owned();
         }
         ReconfigShownBy::Nothing => "nothing shows it",
     };
@@ -222,11 +225,13 @@ fn of_limits(evidence: &Evidence) -> String {
             list(words.iter().map(|word: &FourLetterWord| word.letters()))
         ),
         Evidence::Heap { heap: Some(heap), data: Some(data) } => format!(
-            "{} of heap for {} of data; the free space of its disk shows nowhere",
+            "{} of heap for {} of data; zkplan cannot see the free space of its disk",
             megabytes(*heap),
             megabytes(*data)
         ),
-        Evidence::Heap { .. } => "its heap and the free space of its disk show nowhere".to_owned(),
+        Evidence::Heap { .. } => {
+            "zkplan cannot see its heap and the free space of its disk".to_owned()
+        }
         Evidence::Ticks { tick_ms, sync_limit, other, other_tick_ms } => format!(
             "tickTime {tick_ms} x syncLimit {sync_limit} = {} ms; server {other} ticks every \
              {other_tick_ms} ms",
@@ -266,8 +271,8 @@ fn of_leaks(evidence: &Evidence) -> String {
         Evidence::StartedFromRewritten => "was started from the file that ZooKeeper wrote".into(),
         Evidence::SecretsInFile { keys } if keys.is_empty() => "its zoo.cfg has no secret".into(),
         Evidence::SecretsInFile { keys } => format!(
-            "its zoo.cfg has {}; ZooKeeper makes that file readable for every user when a reconfig \
-             comes into force",
+            "its zoo.cfg has {}; with reconfigEnabled=true ZooKeeper rewrites that file, and every \
+             user of the machine can read it",
             list(keys)
         ),
         Evidence::FileHasLines { servers: ids, .. } if ids.is_empty() => {
@@ -280,7 +285,7 @@ fn of_leaks(evidence: &Evidence) -> String {
             "its zoo.cfg has server lines of {}, and these are not the members",
             servers(ids)
         ),
-        _ => "nothing outside shows it".to_owned(),
+        _ => "zkplan cannot see zoo.cfg from outside".to_owned(),
     }
 }
 

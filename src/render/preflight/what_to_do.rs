@@ -6,17 +6,18 @@ const REACH_CLIENT_PORT: &str =
     "start the server, or open its client port for this machine: echo srvr | nc HOST PORT";
 const START_JOINER: &str = "start it as \"zkplan plan\" shows, then run preflight again";
 const NAME_CLIENT_ADDRESS: &str = "add its client address to connect.servers";
-const OPEN_PORT: &str =
-    "open the port, or correct the host and port in its line: nc -vz HOST PORT from another server";
-const KNOWN_WHEN_IT_LEADS: &str =
-    "known when it leads; until then try the route between the hosts by hand";
+const OPEN_PORT: &str = "from another server: nc -vz HOST PORT. If that works, only this machine \
+     cannot reach the port, and the ensemble is not affected. If not, open the port between the \
+     servers, or correct the host and port in its line";
+const KNOWN_WHEN_IT_LEADS: &str = "from another server: nc -vz HOST PORT. \"Connection refused\" is \
+     right for a server that does not lead. A timeout means that a firewall drops packets";
 const LISTEN_ON_ALL_IPS: &str =
     "set quorumListenOnAllIPs=true in its zoo.cfg and restart it, or correct the host";
 const CORRECT_ID: &str = "correct the address in the spec, or myid on that server";
 const ALLOW_CONF: &str = "add conf and mntr to 4lw.commands.whitelist of that server";
 const BRING_BACK: &str = "bring it back first, or take it out of the spec";
 const ONE_ENSEMBLE: &str =
-    "stop the server that belongs to another ensemble, or take its address out";
+    "stop the server that belongs to another ensemble, or take its address out of the spec";
 const CORRECT_HOSTS: &str = "correct the hosts, or the name service of this machine";
 const EMPTY_DATA_DIRECTORY: &str = "if it stays so, its data may be of another ensemble: stop it, \
      empty version-2 in its data directory, start it again";
@@ -26,10 +27,12 @@ const READ_JOURNAL: &str = "zkplan history shows whether the journal can be read
 const UPGRADE: &str = "zkplan plan names the release that fixes each bug";
 const ONE_RELEASE_LINE: &str =
     "upgrade the older servers first; a plan with both wants --accept ZKF2";
-const ENABLE_RECONFIG: &str = "set reconfigEnabled=true in zoo.cfg of every server and restart one \
-     at a time, followers first, the leader last: zkplan explain super-user";
-const SET_SUPER_USER: &str = "check the password; or put the line that \"zkplan digest\" prints \
-     into its zoo.cfg and restart it; or give the user WRITE on /zookeeper/config";
+const ENABLE_RECONFIG: &str = "write the same server lines into zoo.cfg of every server and set reconfigEnabled=true in \
+     each; then restart one server at a time, followers first, the leader last, without stopping \
+     halfway: zkplan explain super-user";
+const SET_SUPER_USER: &str = "first check the password. If it is right, put the line that \"zkplan \
+     digest\" prints into zoo.cfg of these servers and restart them, one at a time: zkplan explain \
+     super-user";
 const GIVE_USER: &str = "add connect.auth to the spec, or give --user USER";
 const GIVE_PASSWORD: &str = "set ZKPLAN_PASSWORD, or give --password-file FILE";
 const ALLOW_CLEAR: &str = "use secure client ports (connect.tls), or add --allow-cleartext-auth if \
@@ -44,22 +47,22 @@ const USE_ENFORCED_SCHEME: &str =
 const UPGRADE_SESSIONS: &str =
     "localSessionsUpgradingEnabled=true has to be in zoo.cfg of every server";
 const RAISE_CONNECTIONS: &str = "set maxClientCnxns=3 or more there and restart it";
-const ALLOW_WORDS: &str =
-    "add conf,mntr,cons,hash to 4lw.commands.whitelist there with the next restart";
+const ALLOW_WORDS: &str = "with the next restart, set \
+     4lw.commands.whitelist=srvr,conf,mntr,cons,hash in its zoo.cfg";
 const MORE_HEAP: &str = "give its Java a larger heap (-Xmx) before it joins";
-const LOOK_AT_DISK: &str =
-    "on its host: df -h DATADIR; it needs room for three snapshots and its logs";
+const LOOK_AT_DISK: &str = "on that server: df -h DATADIR. The disk must hold three snapshots and \
+     the transaction logs";
 const RAISE_SYNC_LIMIT: &str = "raise syncLimit until tickTime x syncLimit is more than twice the \
      longest tick, on every server, before any tickTime is raised";
 const RAISE_INIT_LIMIT: &str =
     "raise initLimit on every server, old and new: a change of the leader needs it too";
-const CLOSE_ADMIN_SERVER: &str =
-    "admin.enableServer=false, or admin.serverAddress=127.0.0.1, and a new password";
+const CLOSE_ADMIN_SERVER: &str = "set admin.enableServer=false or admin.serverAddress=127.0.0.1 in \
+     zoo.cfg and restart it. In both cases also change the secret that it shows";
 const NAME_ADMIN: &str =
     "give \"admin: http://HOST:8080\" for this server, if its AdminServer is on";
 const KEEP_REWRITTEN_FILE: &str = "let no tool write zoo.cfg or server lines after the first \
      start; correct the file before the next restart";
-const LOOK_AT_FILE: &str = "its zoo.cfg shows it: give it with --zoo-cfg ID=FILE";
+const LOOK_AT_FILE: &str = "give preflight a copy of its zoo.cfg: --zoo-cfg ID=FILE";
 const PROTECT_SECRET: &str = "use a long random password, or keep it in the Java properties of the \
      service, in a file that only its user may read (zkplan explain super-user)";
 const RESTART_WITH_SETTING: &str = "set it in its zoo.cfg (--zoo-cfg ID=FILE shows the edit) and \

@@ -14,7 +14,11 @@ use crate::render::fixture::{Scene, endpoint, lines, three_zones};
 use crate::report::status::StatusDocument;
 use crate::status::{JournalSeen, Known, RunPosition, WriteRate};
 
-const WRITES: Option<WriteRate> = Some(WriteRate { transactions: 91, over_ms: 2004 });
+/// Two looks of 2 s, between which writes commit, or none does.
+const fn writes(scene: &Scene) -> WriteRate {
+    let transactions = if scene.seen.write_committed { 91 } else { 0 };
+    WriteRate { transactions, over_ms: 2004 }
+}
 
 fn id(number: i64) -> ServerId {
     ServerId::new(number)
@@ -37,7 +41,8 @@ fn shown(
     of: StatusOf<'_>,
 ) -> String {
     let (seen, facts) = (&scene.seen, &scene.facts);
-    let status = EnsembleStatus::of(Known { seen, facts, wanted, journal, writes: WRITES });
+    let writes = Some(writes(scene));
+    let status = EnsembleStatus::of(Known { seen, facts, wanted, journal, writes });
     let view = StatusScreen { ensemble: "prod-eu", of, status: &status, width: 100 };
     let text = screen(&view).to_string_with(false);
     assert!(text.lines().all(|line| line.len() <= 100 || line.starts_with("Next: ")), "{text}");
@@ -47,7 +52,8 @@ fn shown(
 /// The document of the same, which fits its schema.
 fn document(scene: &Scene, wanted: Option<&SpecVerdict>, journal: Option<&JournalSeen>) -> Value {
     let (seen, facts) = (&scene.seen, &scene.facts);
-    let status = EnsembleStatus::of(Known { seen, facts, wanted, journal, writes: WRITES });
+    let writes = Some(writes(scene));
+    let status = EnsembleStatus::of(Known { seen, facts, wanted, journal, writes });
     let of = StatusOf::Spec("prod-eu.yaml");
     let view = StatusScreen { ensemble: "prod-eu", of, status: &status, width: 100 };
     let document = StatusDocument::of(&view, Some("prod-eu.yaml")).to_value();
@@ -66,7 +72,7 @@ fn a_healthy_ensemble_fits_twenty_lines() {
     prod-eu  config version 100000004, server 1 leads, 3 of 3 voters synced, not managed by zkplan yet
              (no apply so far), leader at zxid 0x100000080
 
-      id  role         mode      version  lag  clients  status   asked at
+      id  role         mode      version  lag  clients  status   address
        1  participant  leader    3.8.0      0        7  leads    10.0.0.1:2181
        2  participant  follower  3.8.0      0        7  follows  10.0.0.2:2181
        3  participant  follower  3.8.0      0        7  follows  10.0.0.3:2181
@@ -100,7 +106,7 @@ fn a_voter_is_down_and_old_servers_serve() {
     prod-eu  config version 100000004, server 1 leads, 2 of 3 voters synced, not managed by zkplan yet
              (no apply so far), leader at zxid 0x100000080
 
-      id  role         mode      version  lag  clients  zone  status     asked at
+      id  role         mode      version  lag  clients  zone  status     address
        1  participant  leader    3.8.0      0        7  az-1  leads      10.0.0.1:2181
        2  participant  -         -          -        -  az-2  no answer  10.0.0.2:2181
           10.0.0.2:2181: timed out while connecting: the server is down, or a firewall drops packets
@@ -140,7 +146,7 @@ fn a_migration_whose_joiners_are_on_their_way() {
     prod-eu  config version 100000004, server 1 leads, 3 of 3 voters synced, not managed by zkplan yet
              (no apply so far), leader at zxid 0x100000080
 
-      id  role         mode      version  lag  clients  zone  status       asked at
+      id  role         mode      version  lag  clients  zone  status       address
        1  participant  leader    3.8.0      0        7  az-1  leads        10.0.0.1:2181
        2  participant  follower  3.8.0      0        7  az-2  follows      10.0.0.2:2181
        3  participant  follower  3.8.0      0        7  az-3  follows      10.0.0.3:2181
@@ -163,14 +169,15 @@ fn a_migration_whose_joiners_are_on_their_way() {
             changes once, at the end.
 
     Migration
-      M1   waiting  versions       3.8.0; not known of 6
-      M2   done     addresses      configuration 100000004 was read
-      M3   waiting  ports          open from here on 1, 2, 3, 4 and 5; not running yet, or not tried: 6
+      M1   waiting  versions       3.8.0; that of server 6 is not known
+      M2   done     addresses      the client address of every member is known
+      M3   waiting  ports          open, tried from this machine: 1, 2, 3, 4 and 5; not running yet, or
+                                   not tried: 6
       M4   not yet  run            no run is open; zkplan apply opens it
       M5   unknown  super user     status sends no password; zkplan preflight tries it on every server
       M6   unknown  settings       reconfigEnabled is true; zkplan preflight checks superDigest and
                                    limits
-      M7   unknown  archive        optional; an archive is not seen from here
+      M7   unknown  archive        optional: a new server can start with an empty data directory
       M8   waiting  joiners        follow: 4 and 5; do not follow yet: 6
       M9   done     configuration  configuration 100000004 was read
       M10  unknown  signed in      status sends no password; the first reconfig of a run shows it
@@ -211,7 +218,7 @@ fn an_open_run_names_what_is_left_and_the_command_that_finishes_it() {
     prod-eu  config version 100000004, server 1 leads, 3 of 3 voters synced, not managed by zkplan yet
              (no apply so far), leader at zxid 0x100000080
 
-      id  role         mode      version  lag  clients  zone  status       asked at
+      id  role         mode      version  lag  clients  zone  status       address
        1  participant  leader    3.8.0      0        7  az-1  leads        10.0.0.1:2181
        2  participant  follower  3.8.0      0        7  az-2  follows      10.0.0.2:2181
        3  participant  follower  3.8.0      0        7  az-3  follows      10.0.0.3:2181
@@ -231,13 +238,14 @@ fn an_open_run_names_what_is_left_and_the_command_that_finishes_it() {
             second over 2.0 s
     Run     run 2 is open, opened by ann@ops at 2026-11-29T03:00:00Z; reconfigs done: join-4; left:
             join-5, join-6, leave-1, leave-2 and leave-3; gates not passed yet: gate
+    Lock    free: no apply runs now
     Change  possible now
     Spec    prod-eu.yaml: an apply resumes run 2
 
     Migration
       M1   done     versions       3.8.0
-      M2   done     addresses      configuration 100000004 was read
-      M3   done     ports          open from here on 1, 2, 3, 4, 5 and 6
+      M2   done     addresses      the client address of every member is known
+      M3   done     ports          open, tried from this machine: 1, 2, 3, 4, 5 and 6
       M4   done     run            run 2 is open
       M5   unknown  super user     status sends no password; zkplan preflight tries it on every server
       M6   unknown  settings       reconfigEnabled is true; zkplan preflight checks superDigest and
@@ -267,7 +275,7 @@ fn nothing_is_possible_without_a_quorum_and_what_is_not_known_is_said() {
     prod-eu  config version 100000004, server 1 leads, 1 of 3 voters synced, not managed by zkplan yet
              (no apply so far), leader at zxid 0x100000080
 
-      id  role         mode    version  lag  clients  status     asked at
+      id  role         mode    version  lag  clients  status     address
        1  participant  leader  3.8.0      0        7  leads      10.0.0.1:2181
        2  participant  -       -          -        -  no answer  10.0.0.2:2181
           10.0.0.2:2181: timed out while connecting: the server is down, or a firewall drops packets
@@ -275,7 +283,7 @@ fn nothing_is_possible_without_a_quorum_and_what_is_not_known_is_said() {
           10.0.0.3:2181: timed out while connecting: the server is down, or a firewall drops packets
 
     Quorum  2 of 3 voters needed, 1 in sync (missing: 2 and 3): too few for writes
-    Data    number of znodes not known, size not known (the leader does not answer mntr), 45 writes a
+    Data    number of znodes not known, size not known (the leader does not answer mntr), 0 writes a
             second over 2.0 s
     Run     not known: the journal could not be read
     Change  not possible now: ZKQ1: Too few voters are up and in sync. No reconfig would commit. voters
@@ -340,7 +348,7 @@ fn servers_that_were_not_asked_are_not_called_missing() {
     prod-eu  config version 100000004, server 1 leads, 1 of 3 voters synced, 2 not asked, not managed by
              zkplan yet (no apply so far), leader at zxid 0x100000080
 
-      id  role         mode    version  lag  clients  status     asked at
+      id  role         mode    version  lag  clients  status     address
        1  participant  leader  3.8.0      0        7  leads      10.0.0.1:2181
        2  participant  -       -          -        -  not asked  -
           its client address is not known; counts as down

@@ -15,18 +15,21 @@ pub(super) fn target_before_the_merge(
     let mut table = Table::new([
         Column::words(""),
         Column::words("present ensemble"),
-        Column::words("their own"),
+        Column::words("other ensemble"),
     ]);
-    let mut row = |head: &str, show: &dyn Fn(&Lineage) -> String| {
-        let own = show(&target.history);
-        table.row([Line::plain(head), Line::plain(show(present)), Line::plain(own)]);
+    let mut row = |head: &str, one: String, other: String| {
+        table.row([Line::plain(head), Line::plain(one), Line::plain(other)]);
     };
-    row("leader", &leads);
-    row("members", &|history| phrases::list(history.config.membership.ids()));
-    row("answered", &|history| phrases::list(history.answered.iter().map(shown)));
+    let other = &target.history;
+    // Its ids are its own: those of the present ensemble are other machines.
+    row("leader", leads(present), leads(other).replacen("server", "its id", 1));
+    let members = |history: &Lineage| phrases::list(history.config.membership.ids());
+    row("members", members(present), format!("its ids {}", members(other)));
+    let answered = |history: &Lineage| phrases::list(history.answered.iter().map(shown));
+    row("answered", answered(present), answered(other));
     let known = |count: Option<u64>| count.map_or("not known".to_owned(), |n| n.to_string());
     for (head, count) in [("znodes", target.znodes), ("clients", target.clients)] {
-        table.row([Line::plain(head), Line::plain(""), Line::plain(known(count))]);
+        row(head, "not asked".to_owned(), known(count));
     }
     table.to_text(width)
 }
@@ -46,9 +49,20 @@ pub(super) fn before_the_merge(target: &TargetEnsemble, width: usize) -> Text {
         );
         return todo(&[&right], width);
     }
-    let stop = format!("Stop every server of that ensemble: {at}.");
+    let ids = phrases::servers(target.wanted.iter().map(|(id, _)| id));
+    let places = phrases::list(target.wanted.iter().map(|(_, at)| at));
+    let stop = format!(
+        "Stop every server of the other ensemble: {places} ({ids} of the spec). Do not stop a server \
+         of the present ensemble."
+    );
+    let znodes = target.znodes.map_or_else(String::new, |n| {
+        format!(" ({}, with ZooKeeper's own)", phrases::count(n, "znode"))
+    });
+    let data =
+        format!("First make sure that you do not need the data of the other ensemble{znodes}.");
     todo(
         &[
+            &data,
             &stop,
             "Move version-2 out of the data directory of each, and out of dataLogDir where it has one. \
              Keep it: do not delete it.",
@@ -193,17 +207,19 @@ mod tests {
         prod-eu  Servers 4 and 5 are in the spec and run an ensemble of their own.
                  Nothing was changed.
 
-                    present ensemble                     their own
-          leader    server 1 at 10.0.0.1:2181            server 2 at 10.0.0.5:2181
-          members   1, 2 and 3                           1 and 2
+                    present ensemble                     other ensemble
+          leader    server 1 at 10.0.0.1:2181            its id 2 at 10.0.0.5:2181
+          members   1, 2 and 3                           its ids 1 and 2
           answered  10.0.0.1:2181, 10.0.0.2:2181 and     10.0.0.4:2181 and 10.0.0.5:2181
                     10.0.0.3:2181
-          znodes                                         16
-          clients                                        0
+          znodes    not asked                            16
+          clients   not asked                            0
 
         What to do
-          - Stop every server of that ensemble: server 4 at 10.0.0.4:2181 and server 5
-            at 10.0.0.5:2181.
+          - First make sure that you do not need the data of the other ensemble (16
+            znodes, with ZooKeeper's own).
+          - Stop every server of the other ensemble: 10.0.0.4:2181 and 10.0.0.5:2181
+            (servers 4 and 5 of the spec). Do not stop a server of the present ensemble.
           - Move version-2 out of the data directory of each, and out of dataLogDir
             where it has one. Keep it: do not delete it.
           - Then run the same command again. It shows the myid and zoo.cfg to start each
