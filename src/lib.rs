@@ -42,7 +42,8 @@
 //!   What servers show of their settings, and how that differs, is in [`observe`].
 //! * [`first_quorum`] has the one restart by which a standalone server becomes the first voter: whether it
 //!   is possible, its files, and what shows that it is done.
-//! * [`joiner`] has the configuration with which a joiner is started, so that it can only join.
+//! * [`joiner`] has the files with which a joiner is started, so that it can only join, and what a data
+//!   directory tells of the server that used it.
 //! * [`prediction`] has what a plan is expected to cost in time: figures for reviewers, beside which an
 //!   apply shows what it measured.
 //! * [`whynot`] checks the same change in another order.

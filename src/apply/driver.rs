@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::future::join_all;
@@ -77,6 +78,8 @@ pub struct Driver<'a, P: SessionFactory, S> {
     /// Where servers that leave are reached.
     leaving: BTreeMap<ServerId, Endpoint>,
     timeout_ms: u64,
+    /// The folder that holds those of the files of joiners.
+    joiner_dir: Option<PathBuf>,
     /// Whether the session may hold the lock: until then another one is as good.
     asked_for_lock: bool,
 }
@@ -109,7 +112,7 @@ pub async fn drive<P: SessionFactory, S: RunHost>(
     // The lock of a crashed apply remains until its session expires: a time-out like ours.
     options.lock_timeout_ms.get_or_insert(2 * session.timeout_ms());
     let target = checked.plan().to_target();
-    let timeout_ms = options.timeout_ms;
+    let (timeout_ms, joiner_dir) = (options.timeout_ms, options.joiner_dir.clone());
     let mut machine = Executor::new(Arc::clone(&checked), options).with_plan_of(plan_of);
     let mut driver = Driver {
         port,
@@ -126,6 +129,7 @@ pub async fn drive<P: SessionFactory, S: RunHost>(
         target,
         session: Some(session),
         timeout_ms,
+        joiner_dir,
         asked_for_lock: false,
     };
     driver.attached();
@@ -525,7 +529,8 @@ impl<P: SessionFactory, S: RunHost> Driver<'_, P, S> {
     async fn hook(&mut self, step: &StepId) -> Input {
         let plan = self.checked.plan();
         let known = plan.steps().find(|known| known.id == *step);
-        let Some(Ok(argv)) = known.and_then(|step| argv(plan, step)) else {
+        let Some(Ok(argv)) = known.and_then(|step| argv(plan, step, self.joiner_dir.as_deref()))
+        else {
             return Input::HookEnded(HookEnd::NotStarted("no such command".to_owned()));
         };
         self.surroundings.tell(&Event::HookStarted { step: step.clone(), argv: argv.clone() });

@@ -9,6 +9,8 @@ use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::digest_args::DigestArgs;
+use super::joiner_args::JoinerArgs;
+pub(super) use super::values::TextOrJson;
 use super::values::{Restarted, acceptance, client_address, duration, label, restarted, user};
 use crate::first_quorum::Noted;
 use crate::model::{AuthScheme, Millis, ServerId, Tls};
@@ -86,6 +88,8 @@ pub(super) enum Command {
     Show(ShowArgs),
     /// Simulate a plan with a failure of each server and zone, before the plan and after each reconfig
     Rehearse(RehearseArgs),
+    /// Write the files with which new servers start, so that they can only join; check a data directory
+    Joiner(JoinerArgs),
     /// Carry out a plan, step by step, under a lock; resumes an earlier apply
     Apply(ApplyArgs),
     /// List runs, or show one in detail
@@ -374,6 +378,10 @@ pub(super) struct ApplyArgs {
     #[arg(long)]
     pub(super) no_hooks: bool,
 
+    /// The folder that zkplan joiner wrote to: hooks.start gets DIR/4 as {joinerDir} of server 4
+    #[arg(long, value_name = "DIR")]
+    pub(super) joiner_dir: Option<PathBuf>,
+
     /// Abandon the open run with this number
     #[arg(long, value_name = "RUN")]
     pub(super) abandon: Option<u64>,
@@ -514,14 +522,6 @@ impl From<SchemeArg> for AuthScheme {
             SchemeArg::X509 => Self::X509,
         }
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum TextOrJson {
-    /// For people
-    Text,
-    /// For machines
-    Json,
 }
 
 #[derive(Debug, Args)]

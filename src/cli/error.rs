@@ -12,13 +12,6 @@ use crate::render::{Line, Style, Text};
 use crate::report::clients::ServerClients;
 use crate::report::error::{CommandFailure, ErrorDocument, ErrorKind, FilePlace};
 
-/// What to do where a command wants the files of a joiner.
-pub(super) const WITHOUT_JOINER_FILES: &str = "this version writes no files for joiners. Write \
-                                               zoo.cfg with the lines that zkplan plan shows, and \
-                                               myid with the id, before the apply, and let the \
-                                               command start the server from them. {host} and \
-                                               {id} say which server";
-
 /// Why a command does not do what was asked.
 #[derive(Debug, Clone)]
 pub(super) struct CommandError {

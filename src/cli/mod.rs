@@ -9,6 +9,7 @@ mod args;
 mod asker;
 mod assumed;
 mod client_ports;
+mod data_directory;
 mod demo;
 mod digest;
 mod digest_args;
@@ -20,6 +21,8 @@ mod file_kind;
 mod first_quorum;
 mod history;
 mod import;
+mod joiner;
+mod joiner_args;
 mod journal;
 mod live;
 mod local;
@@ -138,6 +141,7 @@ fn is_json(command: &Command) -> bool {
         Command::Rehearse(args) => args.format == TextOrJson::Json,
         Command::History(args) => args.format == TextOrJson::Json,
         Command::Apply(args) => args.format == TextOrJson::Json,
+        Command::Joiner(args) => args.format == TextOrJson::Json,
         Command::Import(_)
         | Command::Unlock(_)
         | Command::Demo
@@ -158,6 +162,7 @@ fn command(cli: &Cli, output: &Output) -> Result<Exit, CommandError> {
         Command::Plan(args) => plan::run(args, output),
         Command::Show(args) => show::run(args, output),
         Command::Rehearse(args) => rehearse::run(args, output),
+        Command::Joiner(args) => joiner::run(args, output),
         Command::Apply(args) => apply::run(args, output),
         Command::History(args) => history::run(args, output),
         Command::Unlock(args) => unlock::run(args, output),

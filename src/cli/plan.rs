@@ -9,9 +9,7 @@ use clap::ValueEnum as _;
 use futures::future::join_all;
 
 use super::args::{Format, PlanArgs};
-use super::error::{
-    CommandError, WITHOUT_JOINER_FILES, exit_of_breaches, exit_of_error, unwritable,
-};
+use super::error::{CommandError, exit_of_breaches, exit_of_error, unwritable};
 use super::exit::Exit;
 use super::first_quorum::{self, Shown};
 use super::journal::{self, OpenRuns, Unread};
@@ -92,7 +90,6 @@ pub(super) fn run(args: &PlanArgs, output: &Output) -> Result<Exit, CommandError
         }
     }
     note_idle_acceptances(args, &outcomes, output);
-    note_joiner_files(&loaded, &outcomes, output);
     let exits = outcomes.iter().map(|outcome| outcome.exit(args.detailed_exitcode));
     let saved = save(args, &loaded, &outcomes);
     note_saved(args, &outcomes, &saved, output);
@@ -206,17 +203,6 @@ fn note_saved(
                 ""
             };
             output.note(&format!("there is no plan: {out} was not written{old}"));
-        }
-    }
-}
-
-/// What apply would refuse is said before anybody approves of the plan.
-fn note_joiner_files(loaded: &[Loaded], outcomes: &[Outcome], output: &Output) {
-    for (file, outcome) in loaded.iter().zip(outcomes) {
-        let Outcome::Planned(checked, ..) = outcome else { continue };
-        if checked.plan().hooks.want_joiner_files() {
-            let what = "a command uses {joinerDir}, and apply refuses that";
-            output.note(&format!("{}: {what}: {WITHOUT_JOINER_FILES}", file.path));
         }
     }
 }

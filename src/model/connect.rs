@@ -209,7 +209,8 @@ pub struct Tls {
 
 /// Commands that start and stop servers: argument vectors, run without a shell.
 ///
-/// `{id}`, `{host}` and `{joinerDir}` stand for the server at hand.
+/// `{id}` and `{host}` stand for the server at hand; in `start`, `{joinerDir}` for the folder with the
+/// files of that joiner.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Hooks {
@@ -228,9 +229,8 @@ pub struct Hooks {
 }
 
 impl Hooks {
-    /// Whether a command names `{joinerDir}`.
+    /// Whether the command that starts a joiner names `{joinerDir}`.
     pub fn want_joiner_files(&self) -> bool {
-        let words = self.start.iter().chain(&self.stop).chain(&self.restart).flatten();
-        words.into_iter().any(|word| word.contains("{joinerDir}"))
+        self.start.iter().flatten().any(|word| word.contains("{joinerDir}"))
     }
 }

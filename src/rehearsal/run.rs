@@ -106,6 +106,7 @@ fn options(simulated: &SimulatedPlan) -> Options {
         approved: Approved { cutover: true, stop: true, blank, ..Approved::default() },
         interactive: false,
         no_hooks: true,
+        joiner_dir: None,
         timeout_ms: TIMEOUT_MS,
         lock_timeout_ms: None,
         abandon: None,

@@ -71,7 +71,7 @@ struct Command<'a> {
 /// The commands of a plan, in its order.
 fn of(plan: &Plan) -> impl Iterator<Item = Command<'_>> {
     let command = |step| {
-        let argv = match argv(plan, step)? {
+        let argv = match argv(plan, step, None)? {
             Ok(argv) => phrases::command(&argv),
             Err(id) => format!("refused: the host of server {id} is not a plain name or address"),
         };

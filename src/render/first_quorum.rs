@@ -72,7 +72,7 @@ pub fn short(of: &FirstQuorumScreen<'_>) -> Text {
                 of.ensemble
             );
             how.paragraph("", what, of.width);
-            how.paragraph("", do_not_start(first), of.width);
+            how.paragraph("", do_not_start(first, of.spec), of.width);
             text.section(how);
         }
         Err(all) => text.section(hindrances(all, (of.ensemble, reached(of)), of.width)),
@@ -136,7 +136,7 @@ fn plan(first: &FirstQuorum, of: &FirstQuorumScreen<'_>) -> Text {
          data of other servers."
     ));
     if !first.others.is_empty() {
-        step(do_not_start(first));
+        step(do_not_start(first, of.spec));
     }
     step(format!(
         "Start {apply}. It waits for the restart, checks that nothing is missing, and then adds the \
@@ -173,7 +173,7 @@ fn risks(risks: &[Acceptance]) -> String {
 }
 
 /// Why the others must not run yet.
-fn do_not_start(first: &FirstQuorum) -> String {
+fn do_not_start(first: &FirstQuorum, spec: Option<&str>) -> String {
     let ids: Vec<_> = first.others.keys().collect();
     let unknown = first.others.iter().filter_map(|(id, beside)| match beside {
         WantedState::Unknown(why) => {
@@ -192,10 +192,11 @@ fn do_not_start(first: &FirstQuorum) -> String {
     format!(
         "Do not start {} yet{unknown}. If {them} {verb} start with the lines of all {voters} servers, \
          empty servers can elect each other, and server {} then takes their empty data: all data are \
-         lost. zkplan shows later with which files to start {}.",
+         lost. zkplan joiner {} --all -o joiners/ writes the files with which {} can only join.",
         servers(ids),
         first.id(),
-        if voters == 2 { "it" } else { "them" }
+        spec.unwrap_or("SPEC"),
+        if voters == 2 { "it" } else { "they" }
     )
 }
 

@@ -12,6 +12,7 @@ use super::{
     steps,
 };
 use crate::check::CheckedPlan;
+use crate::joiner::to_start;
 use crate::observe::{Facts, Finding, LeftToDo, Level, Observation, Obstacle};
 use crate::plan::{Acceptance, Done, Plan, StepId};
 use crate::prediction::Prediction;
@@ -99,6 +100,16 @@ impl<'a> Origin<'a> {
         }
     }
 
+    /// The file that is applied: the plan where it is saved, else the spec.
+    const fn file(&self) -> &'a str {
+        match self {
+            Self::Made { saved: Some(Ok(file)), .. }
+            | Self::Read(file)
+            | Self::AppliedPlan { file, .. } => file.path,
+            Self::Made { spec, .. } | Self::Applied(spec) => spec.path,
+        }
+    }
+
     /// Whether the plan was made from an earlier look than the one that is shown.
     const fn is_past(&self) -> bool {
         match self {
@@ -145,7 +156,7 @@ pub fn screen(screen: &PlanScreen<'_>) -> Text {
         text.section(findings);
         text.section(no_changes(screen));
         if facts.findings.iter().find_map(OpenRunSeen::of).is_some() {
-            text.append(next(&origin, &facts.findings, &plan.accepted, width));
+            text.append(next(&origin, (plan, facts), &plan.accepted, width));
         } else {
             text.append(saved_without_changes(&origin, width));
         }
@@ -161,7 +172,7 @@ pub fn screen(screen: &PlanScreen<'_>) -> Text {
     let done = resumed.map(|resumed| resumed.done);
     text.section(steps::steps(checked, observation, (is_past, done), width));
     text.append(other_leader(&origin, plan, width));
-    text.section(start::start(checked, facts, observation, width));
+    text.section(start::start(checked, facts, observation, (origin.file(), width)));
     text.section(restarts::brings(plan, spec.as_ref(), width));
     text.section(commands::commands(plan, width));
     text.section(changes::config_diff(plan));
@@ -178,7 +189,7 @@ pub fn screen(screen: &PlanScreen<'_>) -> Text {
         text.append(rehearse::below(rehearsed, &command, width));
     }
     let accepted = resumed.map_or_else(|| plan.accepted.clone(), |resumed| resumed.accepts(plan));
-    text.append(next(&origin, &facts.findings, &accepted, width));
+    text.append(next(&origin, (plan, facts), &accepted, width));
     text
 }
 
@@ -384,8 +395,14 @@ fn saved_without_changes(origin: &Origin<'_>, width: usize) -> Text {
     text
 }
 
-fn next(origin: &Origin<'_>, findings: &[Finding], accepted: &[Acceptance], width: usize) -> Text {
+fn next(
+    origin: &Origin<'_>,
+    (plan, facts): (&Plan, &Facts),
+    accepted: &[Acceptance],
+    width: usize,
+) -> Text {
     let mut text = Text::new();
+    let findings = &facts.findings[..];
     let Origin::Made { spec, saved, flags, .. } = origin else { return text };
     let saved = match saved {
         Some(Err(why)) => {
@@ -411,6 +428,9 @@ fn next(origin: &Origin<'_>, findings: &[Finding], accepted: &[Acceptance], widt
         (Some(run), _) => open_run::command(&path, &run, &accepts),
         (None, saved) => open_run::unproven(&path, findings).unwrap_or_else(|| {
             if let Some(file) = saved {
+                if plan.hooks.want_joiner_files() && !to_start(plan, facts).is_empty() {
+                    return start::writes(file.path);
+                }
                 return format!("zkplan apply {}", phrases::shell(file.path));
             }
             let flags: Vec<String> = flags.iter().map(|word| phrases::shell(word) + " ").collect();

@@ -17,7 +17,7 @@ pub(super) fn start(
     checked: &CheckedPlan,
     now: &Facts,
     seen: Option<&Observation>,
-    width: usize,
+    (file, width): (&str, usize),
 ) -> Text {
     let mut text = Text::new();
     let plan = checked.plan();
@@ -44,6 +44,14 @@ pub(super) fn start(
             width,
         );
     }
+    let writes = writes(file);
+    let whose = if joiners.len() == 1 { "its files" } else { "the files of each" };
+    text.paragraph("  ", format!("This command writes {whose}, with an install.sh:"), width);
+    text.line(Line::new(Style::Cyan, format!("    {writes}")));
+    if plan.hooks.want_joiner_files() {
+        let how = "hooks.start gets the folder of each: zkplan apply with --joiner-dir joiners/";
+        text.paragraph("  ", how, width);
+    }
     let each = if joiners.len() == 1 { "It starts" } else { "Each starts" };
     let how = format!(
         "{each} with a data directory that holds only its myid file. Its zoo.cfg has its own dataDir \
@@ -59,6 +67,11 @@ pub(super) fn start(
     text.paragraph("  ", Line::new(Style::Dim, again), width);
     text.paragraph("  ", super_user(), width);
     text
+}
+
+/// The command that writes the files of all joiners, as it is typed. `file` is the spec or the plan.
+pub(super) fn writes(file: &str) -> String {
+    format!("zkplan joiner {} --all -o joiners/", phrases::shell(file))
 }
 
 /// The one thing that a joiner needs beside its files, and that it would be missed for only later.

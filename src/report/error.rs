@@ -239,7 +239,7 @@ pub enum CommandFailure {
     ConfigInvalid,
     /// A certificate or key cannot be used.
     CertificateInvalid,
-    /// A command of the plan wants files that this version does not write.
+    /// A command of the plan gets the files of a joiner, and they are not there.
     JoinerFilesWanted,
 
     /// A bug in zkplan.

@@ -8,6 +8,7 @@
 mod breach;
 mod changes;
 pub mod clients;
+pub mod data_directory;
 mod details;
 pub mod error;
 pub mod events;
@@ -56,6 +57,7 @@ pub const SCHEMAS: &[(&str, MakeSchema)] = &[
     ("refusal", RefusalDocument::schema),
     ("findings", FindingsPart::schema),
     ("first-quorum", first_quorum::FirstQuorumDocument::schema),
+    ("data-directory", data_directory::DirectoryDocument::schema),
     ("fleet", FleetDocument::schema),
     ("error", error::ErrorDocument::schema),
     ("events", events::EventLine::schema),

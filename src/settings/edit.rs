@@ -248,14 +248,14 @@ impl Ticks {
 }
 
 /// A file that is edited.
-struct ZooCfg {
-    text: String,
-    properties: Vec<Property>,
+pub(super) struct ZooCfg {
+    pub(super) text: String,
+    pub(super) properties: Vec<Property>,
 }
 
 impl ZooCfg {
     /// The last value of a key, which counts.
-    fn value(&self, key: &str) -> Option<&str> {
+    pub(super) fn value(&self, key: &str) -> Option<&str> {
         let last = self.properties.iter().rev().find(|property| trimmed(&property.key) == key);
         last.map(|property| trimmed(&property.value))
     }
@@ -282,8 +282,20 @@ impl ZooCfg {
         })
     }
 
+    /// Takes out the key that begins on that line, counted from 0, with all its lines.
+    pub(super) fn remove(&mut self, from: usize) -> Result<(), MalformedEscape> {
+        let lines = natural_lines(&self.text);
+        let more = lines[from..].iter().take_while(|line| line.is_continued()).count();
+        let to = (from + more).min(lines.len() - 1);
+        let kept = lines[..from].iter().chain(&lines[to + 1..]);
+        let text: String = kept.flat_map(|line| [line.content, line.end]).collect();
+        self.properties = properties(&text)?;
+        self.text = text;
+        Ok(())
+    }
+
     /// Gives a key a value: in the place of the last one, or at the end.
-    fn set(&mut self, key: &str, value: &str) -> Result<(), MalformedEscape> {
+    pub(super) fn set(&mut self, key: &str, value: &str) -> Result<(), MalformedEscape> {
         let last = self.properties.iter().rev().find(|property| trimmed(&property.key) == key);
         let from = last.map(|property| property.line - 1);
         let lines = natural_lines(&self.text);

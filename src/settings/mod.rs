@@ -8,7 +8,9 @@
 mod edit;
 mod edits;
 mod restart_order;
+mod rewrite;
 
 pub use edit::{Edit, EditNote, SUPER_DIGEST, SuperUser, edit, with_keys, without_secrets};
 pub use edits::{Edits, FileEdit, needed_for_changes};
 pub use restart_order::RestartOrder;
+pub use rewrite::{value_in, with_plain_lines, without_keys};

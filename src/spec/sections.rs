@@ -445,6 +445,12 @@ impl Reader {
             self.complain(node.place, message, label, "type it again");
             return None;
         }
+        if what != "`hooks.start`" && placeholders(text).any(|name| name == "joinerDir") {
+            let message = format!("{what} has `{{joinerDir}}`, which only `hooks.start` gets");
+            let remedy = "remove it: only a server that is to join has files there";
+            self.complain(node.place, message, "not replaced here", remedy);
+            return None;
+        }
         let unknown: Vec<&str> =
             placeholders(text).filter(|name| !PLACEHOLDERS.contains(name)).collect();
         for name in &unknown {

@@ -6,6 +6,7 @@ mod commands;
 mod consoles;
 mod documents;
 mod files;
+mod joiners;
 mod other_plans;
 mod readme;
 mod rehearse;

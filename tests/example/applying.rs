@@ -26,6 +26,7 @@ pub(crate) fn options(checked: &CheckedPlan, plan_id: &str, who: &str) -> Option
         approved: Approved { cutover: true, stop: true, blank, ..Approved::default() },
         interactive: false,
         no_hooks: false,
+        joiner_dir: None,
         timeout_ms: 60_000,
         lock_timeout_ms: None,
         abandon: None,

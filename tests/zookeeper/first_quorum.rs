@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::applying::{Apply, Applying, wanting};
 use crate::harness::{Builder, Ensemble, Mode, PATIENCE, Witness, wait_until};
+use crate::joiner_files::{self, desk_with_token};
 use crate::ledger::is_at;
 use crate::show;
 use crate::spec::Spec;
@@ -143,6 +144,28 @@ fn a_standalone_server_becomes_three_and_loses_nothing() {
     show(&witness.finish(&ensemble, ALL).to_string());
     assert!(joins < restart, "{joins:?} while servers joined, {restart:?} at the restart");
     desk.plan(&spec, &[]).exits(0).says(["No changes"]);
+}
+
+/// The files of the other two are written before the restart, for the quorum of one that comes of it.
+#[test]
+fn the_others_start_from_files_that_were_written_before() {
+    let ensemble = standalone();
+    let (desk, spec) = (desk_with_token(&ensemble), three(&ensemble));
+    let file = desk.write("spec.yaml", &spec.text());
+    let write = ["joiner", &file, "--all", "-o", "joiners", "--token", "super.token"];
+    let written =
+        desk.run(write).exits(0).says(["only when zkplan apply says that server 1 leads"]);
+    assert_eq!(written.next_lines(), ["zkplan apply spec.yaml --accept ZKQ2:join-2"]);
+    let person = Person::reads(&ensemble, &desk, &spec);
+    let mut apply = apply(&desk, &spec).start();
+    apply.wait_said(&["Next: restart server 1 with the files above"]);
+    person.restarts(&ensemble);
+    apply.wait_said(&["Server 1 leads alone"]);
+    for id in [2, 3] {
+        joiner_files::start(&desk, &ensemble, id);
+    }
+    apply.ends().exits(0);
+    is_at(&ensemble, &ALL);
 }
 
 /// What `status` and `preflight` say of it, with and without a spec.

@@ -40,6 +40,7 @@ mod healthy;
 mod histories;
 mod hostile;
 mod import_agrees;
+mod joiner_files;
 mod joiners;
 mod key_forms;
 mod ledger;

@@ -1,6 +1,7 @@
 //! What goes in and out of the executor.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use crate::apply::end::Outcome;
 use crate::apply::journal::{Entry, HookEnd, LockText, Runs};
@@ -24,6 +25,8 @@ pub struct Options {
     pub interactive: bool,
     /// Whether commands are left to a person.
     pub no_hooks: bool,
+    /// The folder that holds those of the files of joiners, for commands that name `{joinerDir}`.
+    pub joiner_dir: Option<PathBuf>,
     /// How long each wait may take, in milliseconds.
     pub timeout_ms: u64,
     /// How long another's lock is waited for, in milliseconds; `None` for twice what the session may

@@ -5,11 +5,13 @@
 
 mod agreed;
 mod first_restart;
+mod joiner_files;
 mod ready;
 mod restarts;
 mod steady;
 mod typed;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use self::agreed::{agreed, approved, is_interactive};
@@ -17,9 +19,7 @@ use self::ready::Ready;
 use self::steady::Patience;
 use self::typed::{again, anew};
 use super::args::{ApplyArgs, TextOrJson};
-use super::error::{
-    CommandError, WITHOUT_JOINER_FILES, exit_of_end, interrupted, no_randomness, unwritable,
-};
+use super::error::{CommandError, exit_of_end, interrupted, no_randomness, unwritable};
 use super::events::Events;
 use super::exit::Exit;
 use super::local::{self, Interrupts, Local};
@@ -48,12 +48,6 @@ use crate::trust::OwnIds;
 
 pub(super) fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, CommandError> {
     let source = Source::read(&args.file, output)?.reached(&args.access)?;
-    if source.target().hooks.want_joiner_files() {
-        let what = format!("{}: a command names {{joinerDir}}", args.file.display());
-        return Err(
-            CommandError::new(CommandFailure::JoinerFilesWanted, what).hint(WITHOUT_JOINER_FILES)
-        );
-    }
     let applied = async {
         let interrupts = local::interrupts();
         Box::pin(apply(args, &source, (interrupts, output))).await
@@ -105,6 +99,12 @@ async fn apply(
     }
 }
 
+/// The folder that holds those of the files of joiners, whatever folder a command changes to.
+fn joiner_dir(args: &ApplyArgs) -> Option<PathBuf> {
+    let dir = args.joiner_dir.as_deref()?;
+    Some(std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned()))
+}
+
 /// The options of a run, as the command line has them.
 fn options(args: &ApplyArgs, mine: &ApplyIdentity) -> Options {
     Options {
@@ -113,6 +113,7 @@ fn options(args: &ApplyArgs, mine: &ApplyIdentity) -> Options {
         approved: approved(args),
         interactive: !args.auto_approve && is_interactive(),
         no_hooks: args.no_hooks,
+        joiner_dir: joiner_dir(args),
         timeout_ms: args.timeout.0,
         lock_timeout_ms: args.lock_timeout.map(|time| time.0),
         abandon: args.abandon,

@@ -8,6 +8,7 @@ use super::super::live;
 use super::super::output::Output;
 use super::super::retired;
 use super::super::source::{Source, accepts};
+use super::joiner_files::with_joiner_files;
 use super::steady::{self, NotCounted, Patience};
 use super::typed::{again, refuse};
 use crate::apply::Outcome;
@@ -74,6 +75,9 @@ pub(super) async fn ready(
         starts_from(checked.plan(), now, args.strict_version, resumes)
             .map_err(|end| refuse((args, source), &end, output))?;
     let done = implied(checked.plan(), &done);
+    if !args.no_hooks {
+        with_joiner_files(args, (&checked, &done), output)?;
+    }
     if resumes.is_none() {
         if is_complete(checked.plan(), &done) && args.abandon.is_none() {
             let runs = if earlier.journal.is_certain { runs } else { &[] };
@@ -170,7 +174,7 @@ fn planned(
 /// A server whose host a command of the plan would be given, and must not be.
 fn not_plain(checked: &CheckedPlan, no_hooks: bool) -> Option<ServerId> {
     let mut steps = checked.plan().steps().filter(|_| !no_hooks);
-    steps.find_map(|step| argv(checked.plan(), step)?.err())
+    steps.find_map(|step| argv(checked.plan(), step, None)?.err())
 }
 
 fn note_unproven(earlier: &Earlier, output: &Output) {

@@ -280,7 +280,7 @@ impl Roll<'_, '_> {
 
 /// The command of a step, where one is to be run.
 fn argv_of(plan: &Plan, step: &Step, no_hooks: bool) -> Option<Result<Vec<String>, ServerId>> {
-    argv(plan, step).filter(|_| !no_hooks)
+    argv(plan, step, None).filter(|_| !no_hooks)
 }
 
 /// Prints what came of it.

@@ -68,9 +68,16 @@ fn kept(args: &ApplyArgs) -> String {
         .into_iter()
         .chain(args.lock_timeout.map(|time| format!(" --lock-timeout {time}")))
         .chain(flag(args.no_hooks, "--no-hooks"))
+        .chain(joiner_dir(args))
         .chain(flag(args.strict_version, "--strict-version"))
         .chain(accessed(&args.access));
     flags.collect()
+}
+
+/// The folder of joiners' files, as it is typed.
+fn joiner_dir(args: &ApplyArgs) -> Option<String> {
+    let dir = args.joiner_dir.as_ref()?.display().to_string();
+    Some(format!(" --joiner-dir {}", words_for_shell(&dir)))
 }
 
 /// How the ensemble is reached, as it is typed.
@@ -106,7 +113,7 @@ mod tests {
     #[test]
     fn the_next_command_keeps_what_still_holds() {
         let kept = " --accept ZKQ2:join-2 --timeout 90s --lock-timeout 1m --no-hooks \
-                    --strict-version --connect zk1:2181,zk2:2181 --auth sasl --user super --password-file pw \
+                    --joiner-dir joiners/ --strict-version --connect zk1:2181,zk2:2181 --auth sasl --user super --password-file pw \
                     --allow-cleartext-auth";
         assert_eq!(again(kept), format!("zkplan apply plan.yaml{kept}"));
         let said_once = " --approve cutover --auto-approve --abandon 3 --events e --timeout 10m";

@@ -150,6 +150,8 @@ fn a_joiner_that_is_not_up() {
     apply
       server 5 at 10.0.0.5: no answer, timed out while connecting: the server is
       down, or a firewall drops packets
+      This command writes its files, with an install.sh:
+        zkplan joiner prod-eu.yaml --all -o joiners/
       It starts with a data directory that holds only its myid file. Its zoo.cfg has
       its own dataDir (and dataLogDir); tickTime, initLimit, syncLimit and
       4lw.commands.whitelist as on the present servers; and these lines:
@@ -313,6 +315,8 @@ fn hostile_hosts_stay_inside_the_sink() {
     apply
       server 4 at zk\u{9b}31m\u{200b}4: no answer, timed out while connecting: the
       server is down, or a firewall drops packets
+      This command writes its files, with an install.sh:
+        zkplan joiner prod-eu.yaml --all -o joiners/
       It starts with a data directory that holds only its myid file. Its zoo.cfg has
       its own dataDir (and dataLogDir); tickTime, initLimit, syncLimit and
       4lw.commands.whitelist as on the present servers; and these lines:

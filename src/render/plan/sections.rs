@@ -55,6 +55,8 @@ fn a_saved_plan_is_shown_from_its_facts() {
       server 4 at 10.0.0.4
       server 5 at 10.0.0.5
       server 6 at 10.0.0.6
+      This command writes the files of each, with an install.sh:
+        zkplan joiner plan.json --all -o joiners/
       Each starts with a data directory that holds only its myid file. Its zoo.cfg has its own dataDir
       (and dataLogDir); tickTime, initLimit, syncLimit and 4lw.commands.whitelist as on the present
       servers; and these lines:
@@ -105,7 +107,7 @@ fn a_saved_plan_that_is_applied_shows_what_is_now() {
           then                                                 3      2         1    0  1 leads
           a new server is added only after it has copied the data (in parallel)
     "#);
-    insta::assert_snapshot!(part(&out, "  voters, quorum:", "  It starts"), @r#"
+    insta::assert_snapshot!(part(&out, "  voters, quorum:", "  This command"), @r#"
       voters, quorum: after the step. tolerates: voters that can fail during the step while writes
       continue; zone: the same after the loss of the worst zone, below 0 writes stop.
       Server 2 leads now; server 1 led when the plan was made. The server that leads during the run is
@@ -339,7 +341,7 @@ fn an_id_goes_to_another_machine() {
         TargetProbe { endpoint, silence, own_id: None, mode: None, plain_port: PlainPort::Unknown };
     scene.seen.wanted_at.insert(id(3), at);
     let out = shown(&scene, 80);
-    insta::assert_snapshot!(part(&out, "Steps", "  It starts"), @r#"
+    insta::assert_snapshot!(part(&out, "Steps", "  This command"), @r#"
     Steps
       #  step      what                       voters quorum tolerates  leader
          now                                       3      2         0  1 leads

@@ -4,7 +4,7 @@ use crate::preflight::CheckRemedy;
 
 const REACH_CLIENT_PORT: &str =
     "start the server, or open its client port for this machine: echo srvr | nc HOST PORT";
-const START_JOINER: &str = "start it as \"zkplan plan\" shows, then run preflight again";
+const START_JOINER: &str = "start it as \"zkplan joiner\" says, then run preflight again";
 const NAME_CLIENT_ADDRESS: &str = "add its client address to connect.servers";
 const OPEN_PORT: &str = "from another server: nc -vz HOST PORT. If that works, only this machine \
      cannot reach the port, and the ensemble is not affected. If not, open the port between the \

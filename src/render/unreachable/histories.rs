@@ -60,14 +60,19 @@ pub(super) fn before_the_merge(target: &TargetEnsemble, width: usize) -> Text {
     });
     let data =
         format!("First make sure that you do not need the data of the other ensemble{znodes}.");
+    let ids: Vec<String> = target.wanted.iter().map(|(id, _)| id.to_string()).collect();
+    let files = format!(
+        "Then: zkplan joiner SPEC {} -o joiners/. It writes the files with which each of them starts \
+         as a joiner. A joiner copies the data of the present ensemble.",
+        ids.join(" ")
+    );
     todo(
         &[
             &data,
             &stop,
             "Move version-2 out of the data directory of each, and out of dataLogDir where it has one. \
              Keep it: do not delete it.",
-            "Then run the same command again. It shows the myid and zoo.cfg to start each of them \
-             as a joiner. A joiner copies the data of the present ensemble.",
+            &files,
         ],
         width,
     )
@@ -222,8 +227,9 @@ mod tests {
             (servers 4 and 5 of the spec). Do not stop a server of the present ensemble.
           - Move version-2 out of the data directory of each, and out of dataLogDir
             where it has one. Keep it: do not delete it.
-          - Then run the same command again. It shows the myid and zoo.cfg to start each
-            of them as a joiner. A joiner copies the data of the present ensemble.
+          - Then: zkplan joiner SPEC 4 5 -o joiners/. It writes the files with which
+            each of them starts as a joiner. A joiner copies the data of the present
+            ensemble.
         "#);
         for clients in [Some(2), None] {
             let out = shown(&target(clients));

@@ -97,6 +97,16 @@ impl Ensemble {
         self.run(&server);
     }
 
+    /// Starts a reserved server from the files that were put into its directory: `zoo.cfg`,
+    /// `zoo.cfg.dynamic` and `data/myid`.
+    pub(crate) fn start_installed(&self, id: u8) {
+        let server = self.server(id);
+        let names = ["data/myid", "zoo.cfg", "zoo.cfg.dynamic"];
+        let read = |name| (name, fs::read_to_string(server.file(name)).expect("it was installed"));
+        server.lay_down(names.map(read).to_vec());
+        self.run(&server);
+    }
+
     /// Waits until a server serves as a follower, voting or not: it has then received all that the
     /// leader had.
     pub(crate) fn wait_following(&self, id: u8) {

@@ -8,6 +8,17 @@ use crate::model::{Membership, Reconfig, Server, ServerId};
 use crate::observe::Facts;
 use crate::plan::{Action, Plan};
 
+/// Wanted servers that a configuration does not have yet, and those that take over the id of a member
+/// on another machine.
+pub fn new_servers<'a>(
+    wanted: &'a Membership,
+    present: &Membership,
+    other_machine: &BTreeSet<ServerId>,
+) -> Vec<&'a Server> {
+    let is_new = |id: ServerId| !present.contains(id) || other_machine.contains(&id);
+    wanted.servers().filter(|server| is_new(server.id)).collect()
+}
+
 /// Joiners that were not seen following: servers that are no members, and servers that take over the
 /// id of a member on another machine.
 ///
@@ -18,10 +29,9 @@ pub fn to_start<'a>(plan: &'a Plan, now: &Facts) -> Vec<&'a Server> {
         _ => None,
     });
     let awaited: BTreeSet<ServerId> = awaited.collect();
-    let base = &now.base.membership;
-    let is_new = |id: ServerId| !base.contains(id) || now.other_machine.contains(&id);
-    let wanted = plan.target.servers().filter(|server| awaited.contains(&server.id));
-    wanted.filter(|server| is_new(server.id) && !now.following.contains(&server.id)).collect()
+    let mut new = new_servers(&plan.target, &now.base.membership, &now.other_machine);
+    new.retain(|server| awaited.contains(&server.id) && !now.following.contains(&server.id));
+    new
 }
 
 /// The configuration with which a joiner is started. Printed, it is the lines of its `zoo.cfg`
@@ -46,6 +56,11 @@ impl FirstConfig {
             members = members.with(&Reconfig::join((*joiner).clone().observing()));
         }
         Self { members }
+    }
+
+    /// The lines of the servers alone.
+    pub const fn members(&self) -> &Membership {
+        &self.members
     }
 }
 
