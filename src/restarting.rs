@@ -99,9 +99,13 @@ impl RestartRun {
         self.roll.is_some()
     }
 
-    /// Whether a server is away, or not proven to be back: not a moment to stop at.
+    /// Whether the server whose restart was begun is away, or not proven to be back: not a moment to stop
+    /// at. One that is away for another reason keeps no apply from stopping.
     pub fn is_underway(&self) -> bool {
-        self.roll.as_ref().is_some_and(Roll::is_underway)
+        let begun = self.begun.zip(self.roll.as_ref());
+        begun.is_some_and(|(server, roll)| {
+            roll.has_stopped(server) || roll.restarted().contains(&server)
+        })
     }
 
     /// Takes a look: what changed on servers, and what to do now.
@@ -185,7 +189,7 @@ impl RestartRun {
         let wait = |server, missing| NextRestart::Wait { server, missing };
         // Also if another server leads by then: two are never asked for at once.
         if let Some(begun) = self.begun.filter(|begun| !roll.restarted().contains(begun)) {
-            let is_away = roll.is_underway();
+            let is_away = roll.has_stopped(begun);
             let missing = if is_away { RestartMissing::Role } else { RestartMissing::ByHand };
             return wait(Some(begun), missing);
         }

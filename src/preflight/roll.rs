@@ -265,9 +265,9 @@ impl Roll {
         &self.restarted
     }
 
-    /// Whether a restart was begun and is not proven.
-    pub fn is_underway(&self) -> bool {
-        !self.stopped.is_empty() || self.last.is_some_and(|(_, held)| held < SAMPLES)
+    /// Whether a server was stopped and was not seen to serve again.
+    pub fn has_stopped(&self, server: ServerId) -> bool {
+        self.stopped.contains_key(&server)
     }
 
     /// Takes the next sample: what changed, and what to do now.

@@ -157,6 +157,7 @@ fn a_failure_of_another_server_is_waited_for() {
     looks.stopped(2);
     let waits = NextRestart::Wait { server: Some(id(2)), missing: RestartMissing::Role };
     assert_eq!(looks.next(&mut run), waits);
+    assert!(!run.is_underway(), "nothing was begun: a moment to stop at");
 }
 
 #[test]

@@ -191,7 +191,7 @@ impl Roll<'_, '_> {
         self.ports.set(members.filter_map(|one| Some((one.id, one.endpoint.clone()?))));
         let refused = self.ports.take_refused();
         let look = RestartLook { view, checks: &looked.checks, refused: &refused };
-        let was_first = self.reported.is_empty() && self.run.done().is_empty();
+        let was_first = !self.run.has_begun();
         let (changes, next) = self.run.next(look);
         if !changes.is_empty() {
             self.since = Instant::now();
