@@ -453,7 +453,7 @@ impl FindingKind {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::KnownBug { .. } => "ZKF1",
-            Self::MixedVersions { .. } => "ZKF2",
+            Self::MixedVersions { .. } => Self::MIXED_VERSIONS,
             Self::HostileName { .. } => "ZKF3",
             Self::WildcardHost { .. } => "ZKF4",
             Self::ConfigWritten => "ZKF5",
@@ -484,7 +484,11 @@ impl FindingKind {
     }
 
     /// The codes of findings that may need acceptance; see [`Self::level`].
-    pub const ACCEPTED: [&str; 6] = ["ZKF1", "ZKF2", "ZKF5", "ZKF13", Self::BY_COUNTS, "ZKF24"];
+    pub const ACCEPTED: [&str; 6] =
+        ["ZKF1", Self::MIXED_VERSIONS, "ZKF5", "ZKF13", Self::BY_COUNTS, "ZKF24"];
+
+    /// The code of [`Self::MixedVersions`], which restarts that bring a release help against.
+    pub const MIXED_VERSIONS: &str = "ZKF2";
 
     /// The code of [`Self::JudgedByCounts`], for which a run asks separately.
     pub const BY_COUNTS: &str = "ZKF20";

@@ -1,7 +1,8 @@
 //! Whole rolls of three servers, without I/O.
 
 use super::*;
-use crate::ensemble::NoAnswer;
+use crate::check::BreachKind;
+use crate::ensemble::{NoAnswer, ServerVersion};
 use crate::model::{Bound, WantedSettings};
 use crate::observe::{ServerStatus, SettingValue, Source, Sourced};
 use crate::preflight::fixture::Scene;
@@ -133,6 +134,33 @@ fn the_next_server_is_not_touched_after_one_with_the_old_file() {
     assert_eq!(looks.next(&mut run), begins(1));
     let old = NextRestart::OldSettings { server: id(1), settings: [SettingName::InitLimit].into() };
     assert_eq!(looks.restarted(&mut run, 1, 10), old);
+}
+
+/// In the middle of an upgrade members run two releases, and that is what the restarts help against. A
+/// plan that brings something else has to accept it.
+#[test]
+fn an_upgrade_goes_on_where_members_run_two_releases() {
+    let [old, new] = [ServerVersion::new(3, 8, 6), ServerVersion::new(3, 9, 5)];
+    let mut looks = Looks::wanting(None);
+    for (number, version) in [(1, new), (2, old), (3, old)] {
+        let value = SettingValue::Release(version);
+        let observed = looks.scene.observed(number);
+        observed.version = Some(version);
+        observed.settings.set(SettingName::Version, Ok(Sourced { value, source: Source::Srvr }));
+    }
+    looks.scene.target.settings.version = Some(new);
+    let mut run = looks.run(&[]);
+    assert_eq!(looks.next(&mut run), begins(2));
+
+    looks.scene.target.settings.version = None;
+    let asked = [id(2)].into();
+    let refused = propose_restarts(&looks.scene.target, &looks.facts(), &[], &asked);
+    let refused = refused.expect("a server to restart").map(drop);
+    let refused = refused.map_err(|refusal| refusal.breaches).expect_err("two releases");
+    assert!(
+        refused.iter().any(|breach| breach.detail == BreachKind::Finding("ZKF2")),
+        "{refused:?}"
+    );
 }
 
 /// Server 2 is down before anything begins: its own start takes nothing, every other restart would.

@@ -32,7 +32,7 @@ pub fn recheck(checked: &CheckedPlan, done: &Done, now: &Facts) -> Vec<Breach> {
     table.lowest = checked.is_regranted.then_some(checked.report.worst_spare);
     let start = start(&table, done, now);
     let mut breaches = rules::now_of(plan, now);
-    breaches.extend(rules::findings(now));
+    breaches.extend(rules::findings_of(plan, now));
     breaches.extend(not_granted(checked, done, now));
     breaches.append(&mut walk::walk(&table, &Schedule::of(plan), &start).breaches);
     breaches.retain(|breach| !is_accepted(&plan.accepted, breach));

@@ -47,7 +47,8 @@ pub(super) mod zones;
 pub use hints::Hint;
 pub(super) use join_order::before_gate;
 pub use live_quorum::RAISE_THE_LIMIT;
-pub(super) use live_quorum::{findings, now};
+use live_quorum::findings;
+pub(super) use live_quorum::now;
 
 use self::addresses::Addresses;
 use super::breach::{Breach, BreachKind, Law};
@@ -110,6 +111,14 @@ pub(super) fn now_of(plan: &Plan, facts: &Facts) -> Vec<Breach> {
     found
 }
 
+/// The findings that a plan has to accept, on the facts of now: without what its own restarts help
+/// against.
+pub(super) fn findings_of(plan: &Plan, facts: &Facts) -> Vec<Breach> {
+    let mut found = findings(facts);
+    found.retain(|breach| !restarts::mends(plan, &breach.detail));
+    found
+}
+
 /// Every rule that the plan breaks as a whole.
 pub(super) fn broken_by_plan(table: &StepTable<'_>) -> Vec<Breach> {
     if table.plan.is_empty() {
@@ -122,6 +131,6 @@ pub(super) fn broken_by_plan(table: &StepTable<'_>) -> Vec<Breach> {
     found.extend(identity::broken_by_plan(table.plan).into_iter().map(law(Law::Identity)));
     found.extend(form::broken_by_plan(table).into_iter().map(law(Law::Form)));
     found.extend(shrink::broken(table.plan).map(law(Law::Shrink)));
-    found.extend(findings(table.facts));
+    found.extend(findings_of(table.plan, table.facts));
     found
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::check::breach::BreachKind;
 use crate::check::engine::transition::Transition;
-use crate::model::ServerId;
-use crate::observe::Obstacle;
-use crate::plan::{Phase, PhaseKind, Plan, Step, StepOrder};
+use crate::model::{ServerId, SettingName};
+use crate::observe::{FindingKind, Obstacle};
+use crate::plan::{Phase, PhaseKind, Plan, Restart, Step, StepOrder};
 
 /// What the rule asks for.
 pub(super) const ASKS: &str = "members are restarted one at a time, while the others are a quorum";
@@ -40,13 +40,18 @@ pub(super) fn broken_by_plan(plan: &Plan) -> Option<BreachKind> {
 }
 
 /// Whether restarts are what helps against a breach of now: members without `reconfigEnabled`, which
-/// also makes a member run with another configuration.
+/// also makes a member run with another configuration; or members of several releases, where the
+/// restarts bring one release.
 pub(super) fn mends(plan: &Plan, breach: &BreachKind) -> bool {
     let restarts =
         |id: &ServerId| plan.steps().filter_map(Step::restart).any(|restart| restart.server == *id);
     match breach {
         BreachKind::Obstacle(Obstacle::ReconfigDisabled(_)) => plan.restarts_servers(),
         BreachKind::MemberDisagrees(id) => restarts(id),
+        BreachKind::Finding(FindingKind::MIXED_VERSIONS) => {
+            let brings = |restart: &Restart| restart.brings.contains(&SettingName::Version);
+            plan.steps().filter_map(Step::restart).any(brings)
+        }
         _ => false,
     }
 }
