@@ -1,7 +1,7 @@
 //! `zkplan preflight`: check an ensemble, and the servers that are to join it, before a change.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::args::{PreflightArgs, TextOrJson, ZooCfgArg};
 use super::asker::{Asker, Looked, User};
@@ -15,8 +15,9 @@ use super::{live, local, specs};
 use crate::document::Document as _;
 use crate::first_quorum::{FirstQuorumAnswer, NamedFile};
 use crate::model::{ServerId, Target, latin_1};
-use crate::observe::Observation;
-use crate::preflight::{GivenFile, GivenFiles, is_blocked};
+use crate::observe::{Facts, Observation};
+use crate::preflight::{GivenFile, GivenFiles, is_blocked, restarts_mend};
+use crate::proposal::propose_restarts;
 use crate::render::preflight::{PreflightScreen, screen};
 use crate::render::{Text, words_for_shell};
 use crate::report::error::CommandFailure;
@@ -60,7 +61,7 @@ async fn preflight(
     let Looked { seen, checks, .. } = &looked;
     let edits = &with_order(files, target, seen)?;
     let exit = if is_blocked(checks) { Exit::Unsafe } else { Exit::Done };
-    let next = next(args, source, exit);
+    let next = next(args, (source, target), exit, &looked);
     Ok(match args.format {
         TextOrJson::Text => {
             let (ensemble, all, width) = (&*target.ensemble, args.all, output.width);
@@ -150,12 +151,24 @@ fn usage(what: String) -> CommandError {
 }
 
 /// The command that comes next, as it is typed.
-fn next(args: &PreflightArgs, source: &Source, exit: Exit) -> String {
+fn next(
+    args: &PreflightArgs,
+    (source, target): (&Source, &Target),
+    exit: Exit,
+    looked: &Looked,
+) -> String {
     let path = words_for_shell(&args.file.display().to_string());
+    let by_restarts = restarts_mend(&looked.checks);
+    let plans_restarts = || {
+        let facts = Facts::of(&looked.seen, target);
+        let plan = propose_restarts(target, &facts, source.accepted(), &BTreeSet::new());
+        plan.is_some_and(|plan| plan.is_ok())
+    };
     match (exit, source) {
         (Exit::Done, Source::Spec(_)) => source.plans(&args.file),
         (Exit::Done, Source::Plan(_)) => format!("zkplan apply {path}"),
-        _ if !args.zoo_cfg.is_empty() => format!("zkplan preflight {path} --watch"),
+        (_, Source::Spec(_)) if by_restarts && plans_restarts() => source.plans(&args.file),
+        _ if by_restarts || !args.zoo_cfg.is_empty() => format!("zkplan preflight {path} --watch"),
         _ => format!("zkplan preflight {path}"),
     }
 }

@@ -42,7 +42,9 @@ pub use evidence::{
     CheckRemedy, CredentialWord, Evidence, ReconfigShownBy, StateWord, WithoutRightsWord,
 };
 pub use given_files::{GivenFile, GivenFiles};
-pub use roll::{RestartShownBy, Roll, RollAdvice, RollChange, RollMissing, RollSample, Sampled};
+pub use roll::{
+    RestartShownBy, Roll, RollAdvice, RollChange, RollMissing, RollSample, Sampled, restarts_mend,
+};
 pub use view::View;
 
 /// Every check, in the order of codes and then of ids.

@@ -26,6 +26,13 @@ const BY_RESTART: [CheckKind; 6] = [
     CheckKind::Settings,
 ];
 
+/// Whether restarts with other settings mend something that stands against a change.
+pub fn restarts_mend(checks: &[Check]) -> bool {
+    let mut failing =
+        checks.iter().filter(|check| check.verdict == CheckVerdict::Fail && check.blocks);
+    failing.any(|check| BY_RESTART.contains(&check.kind))
+}
+
 /// What was seen of one member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sampled {
