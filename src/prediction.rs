@@ -1,5 +1,5 @@
-//! What a plan is expected to cost in time: the gap at the leader change, and what each joiner has to
-//! copy. Figures for reviewers; no rule depends on them, and they are no part of what a plan means.
+//! What a plan is expected to cost in time: the gap at the leader change and at each restart, and what
+//! each joiner has to copy. Figures for reviewers; no rule depends on them, and they are no part of what a plan means.
 //!
 //! In: a plan with the facts that it was made from. Out: times and bytes as data, the same for the
 //! same plan. Where the size of the data was not seen, they are not known, and it says why.
@@ -13,7 +13,7 @@ use crate::check::CheckedPlan;
 use crate::joiner::to_start;
 use crate::model::ServerId;
 use crate::observe::{SizeUnknown, TimeSpan};
-use crate::plan::StepId;
+use crate::plan::{Plan, Step, StepId};
 
 /// An election and the first commit of the new leader, without data to write: from the request that
 /// takes the leader out until a write commits again (3.8.0, loopback, `tickTime` 200 to 2000).
@@ -23,6 +23,9 @@ const ELECTION: TimeSpan = TimeSpan { from_ms: 300, to_ms: 1000 };
 /// The same where the leader is stopped for a restart: its connections close at once, and its process
 /// goes 0.3 s later (3.5.10, 3.8.6 and 3.9.5 with 3 and 5 voters).
 const RESTARTED_LEADER: TimeSpan = TimeSpan { from_ms: 400, to_ms: 1900 };
+
+/// A server that is restarted and does not lead: the others acknowledge without it (the same servers).
+const RESTARTED_FOLLOWER: TimeSpan = TimeSpan { from_ms: 0, to_ms: 200 };
 
 /// A learner that has found its leader, and waits for it and for votes, without data to copy. The
 /// same source.
@@ -38,6 +41,8 @@ pub struct Prediction {
     pub unknown: Option<SizeUnknown>,
     /// The time without writes at the leader change; `null` where the plan changes no leader.
     pub leader_change: Option<LeaderChangeTime>,
+    /// The time without writes at each restart, in the order in which they are planned.
+    pub restarts: Vec<RestartTime>,
     /// The joiners that have not copied the data yet, by id. Each is assumed to get a snapshot: the
     /// files that it starts with are not seen.
     pub copies: Vec<CopyTime>,
@@ -58,6 +63,19 @@ pub struct LeaderChangeTime {
     pub slowest: Option<ServerId>,
     /// Whether it has reported how long a snapshot takes it. Otherwise a rate is assumed.
     pub is_reported: bool,
+}
+
+/// The time without writes while a server is restarted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RestartTime {
+    /// The step.
+    pub step: StepId,
+    /// The server.
+    pub server: ServerId,
+    /// From its stop until a write commits again: at the leader, the time of the leader change. `null`
+    /// where that is not known.
+    pub gap: Option<TimeSpan>,
 }
 
 /// What a joiner has to copy.
@@ -96,10 +114,12 @@ impl Prediction {
         let copies: BTreeSet<ServerId> =
             to_start(plan, &plan.facts).into_iter().map(|server| server.id).collect();
         let time = |server| copy(checked, server);
+        let change = leader_change(checked);
         Self {
             snapshot_bytes: data.snapshot_bytes(),
             unknown: data.unknown,
-            leader_change: leader_change(checked),
+            restarts: restarts(plan, change.as_ref()),
+            leader_change: change,
             copies: copies.into_iter().map(|id| CopyTime { server: id, time: time(id) }).collect(),
             init_limits: limits.collect(),
         }
@@ -109,6 +129,20 @@ impl Prediction {
     pub fn copy_of(&self, server: ServerId) -> Option<TimeSpan> {
         self.copies.iter().find(|copy| copy.server == server)?.time
     }
+}
+
+/// The restarts of a plan. Which of them is the leader's is not known where none was seen to lead.
+fn restarts(plan: &Plan, change: Option<&LeaderChangeTime>) -> Vec<RestartTime> {
+    let time = |step: &Step| {
+        let server = step.restart()?.server;
+        let gap = match plan.facts.leader {
+            Some(leader) if leader == server => change.and_then(|change| change.gap),
+            Some(_) => Some(RESTARTED_FOLLOWER),
+            None => None,
+        };
+        Some(RestartTime { step: step.id.clone(), server, gap })
+    };
+    plan.schedule().into_iter().filter_map(|(_, step)| time(step)).collect()
 }
 
 fn copy(checked: &CheckedPlan, server: ServerId) -> Option<TimeSpan> {
@@ -150,7 +184,7 @@ mod tests {
     use crate::example::{Example, id, participants};
     use crate::model::MinTolerance;
     use crate::observe::{DataSeen, Facts, TimesSeen};
-    use crate::proposal::propose;
+    use crate::proposal::{propose, propose_restarts};
 
     const BYTES: u64 = 206_000_000;
 
@@ -204,6 +238,27 @@ mod tests {
         let [limit] = &prediction.init_limits[..] else { panic!("{prediction:?}") };
         assert_eq!(limit.given_ms, 20_000);
         assert!((16_000..18_000).contains(&limit.needed_ms.expect("a size")), "{limit:?}");
+    }
+
+    /// Only the leader's restart is an election, and how long that takes depends on the data.
+    #[test]
+    fn a_restart_takes_no_time_but_that_of_the_leader() {
+        let example = Example::new("1 2 3", "1 2 3");
+        let all = [1, 2, 3].map(id).into();
+        let planned = |data| {
+            let facts = Facts { leader: Some(id(1)), data, ..example.facts() };
+            let plan = propose_restarts(&example.target(), &facts, &[], &all);
+            let plan = plan.expect("restarts").map_err(|refusal| refusal.breaches);
+            Prediction::of(&plan.expect("a plan"))
+        };
+        let gaps = |prediction: &Prediction| -> Vec<(i64, Option<u64>)> {
+            let gap = |time: &RestartTime| (time.server.get(), time.gap.map(|gap| gap.to_ms));
+            prediction.restarts.iter().map(gap).collect()
+        };
+        let known = planned(seen(&[(2, 2541), (3, 2541)]));
+        assert_eq!(gaps(&known), [(2, Some(200)), (3, Some(200)), (1, Some(4441))]);
+        let unknown = planned(DataSeen::default());
+        assert_eq!(gaps(&unknown), [(2, Some(200)), (3, Some(200)), (1, None)]);
     }
 
     #[test]

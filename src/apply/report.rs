@@ -34,6 +34,9 @@ pub struct RunReport {
     /// How long joiners took from when they were first seen running without serving until their data
     /// were proven, in milliseconds; those that were seen so.
     pub copies: BTreeMap<ServerId, u64>,
+    /// The longest time without a committed write of zkplan around each restart, in milliseconds; those
+    /// whose stop was seen.
+    pub restarts: BTreeMap<StepId, u64>,
     /// Since when joiners run without serving.
     syncing_since: BTreeMap<ServerId, u64>,
     /// The command that runs.

@@ -19,6 +19,10 @@ use crate::model::{Endpoint, ServerId};
 /// for a second at least, while its Java starts.
 const AGAIN: Duration = Duration::from_millis(200);
 
+/// A connection that ended so short a time before the next one was refused ended because the server
+/// stopped: its process goes on for 0.3 s after SIGTERM.
+const AT_ITS_STOP: Duration = Duration::from_secs(1);
+
 /// The client ports of the members.
 #[derive(Default)]
 pub(super) struct ClientPorts {
@@ -27,10 +31,14 @@ pub(super) struct ClientPorts {
     refused: RefCell<BTreeSet<ServerId>>,
     /// Those that refuse now.
     down: RefCell<BTreeSet<ServerId>>,
+    /// When each server stopped last.
+    stopped: RefCell<BTreeMap<ServerId, Instant>>,
     /// Whether the servers are observed now: one that may take few connections is left alone.
     is_busy: Cell<bool>,
     /// A server stopped, or runs again.
     changed: Notify,
+    /// A server stopped.
+    stops: Notify,
     /// The ports, or whether the servers are observed, are others now.
     turned: Notify,
 }
@@ -61,6 +69,17 @@ impl ClientPorts {
         self.changed.notified().await;
     }
 
+    /// When a server stops, or stopped since that time.
+    pub(super) async fn stop_of(&self, id: ServerId, since: Instant) -> Instant {
+        loop {
+            let stopped = self.stopped.borrow().get(&id).copied();
+            if let Some(at) = stopped.filter(|at| *at >= since) {
+                return at;
+            }
+            self.stops.notified().await;
+        }
+    }
+
     /// Watches the ports. Never ends.
     pub(super) async fn watch(&self, port: &ZooKeeper) {
         let mut watched = BTreeMap::new();
@@ -80,9 +99,14 @@ impl ClientPorts {
     }
 
     /// What came of a connection; `None` where there is no room for one now, or no longer.
-    async fn until_closed(&self, port: &ZooKeeper, at: &Endpoint) -> Option<PortState> {
+    async fn until_closed(
+        &self,
+        port: &ZooKeeper,
+        id: ServerId,
+        at: &Endpoint,
+    ) -> Option<PortState> {
         if port.has_room(at) {
-            return Some(port.until_closed(at).await);
+            return Some(port.until_closed(at, || self.is_up(id)).await);
         }
         let until_busy = async {
             while !self.is_busy.get() {
@@ -97,16 +121,23 @@ impl ClientPorts {
             return Some(port.try_port(at).await);
         }
         tokio::select! {
-            state = port.until_closed(at) => Some(state),
+            state = port.until_closed(at, || self.is_up(id)) => Some(state),
             () = until_busy => None,
         }
     }
 
-    fn note(&self, id: ServerId, state: PortState) {
+    /// Takes note of what came of a connection; `ended` is when the one before it was ended.
+    fn note(&self, id: ServerId, state: PortState, ended: Option<Instant>) {
         let is_down = state == PortState::Refused;
         let is_news = if is_down {
             self.refused.borrow_mut().insert(id);
-            self.down.borrow_mut().insert(id)
+            let is_news = self.down.borrow_mut().insert(id);
+            if is_news {
+                let stopped = ended.filter(|at| at.elapsed() < AT_ITS_STOP);
+                self.stopped.borrow_mut().insert(id, stopped.unwrap_or_else(Instant::now));
+                self.stops.notify_one();
+            }
+            is_news
         } else {
             self.down.borrow_mut().remove(&id)
         };
@@ -115,13 +146,22 @@ impl ClientPorts {
         }
     }
 
+    /// A connection is there: what was refused before is over, however long the connection is kept.
+    fn is_up(&self, id: ServerId) {
+        if self.down.borrow_mut().remove(&id) {
+            self.changed.notify_one();
+        }
+    }
+
     /// Watches one port, for as long as it is that of the server.
     async fn watch_one(&self, port: &ZooKeeper, id: ServerId, at: Endpoint) {
+        let mut ended = None;
         while self.ports.borrow().get(&id) == Some(&at) {
             let began = Instant::now();
-            let state = self.until_closed(port, &at).await;
+            let state = self.until_closed(port, id, &at).await;
             if let Some(state) = state {
-                self.note(id, state);
+                self.note(id, state, ended);
+                ended = (state == PortState::Open).then(Instant::now);
             }
             // One that was kept and ended: the server may be down for less than that time.
             let was_kept = state == Some(PortState::Open) && began.elapsed() >= AGAIN;

@@ -46,6 +46,7 @@ mod validate;
 mod values;
 mod version;
 mod watch;
+mod write_gaps;
 
 use std::ffi::OsString;
 

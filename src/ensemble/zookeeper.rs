@@ -92,12 +92,14 @@ impl ZooKeeper {
     }
 
     /// Connects to a client port and says nothing, until the server ends the connection or stops: then
-    /// the port was [`PortState::Open`]. Any other state is returned at once.
-    pub async fn until_closed(&self, at: &Endpoint) -> PortState {
+    /// the port was [`PortState::Open`]. Any other state is returned at once. `opened` is called when the
+    /// connection is there.
+    pub async fn until_closed(&self, at: &Endpoint, opened: impl FnOnce()) -> PortState {
         let connected = transport::connect(&at.host, at.port, self.pace.limits(Kind::Connection));
         let connected = connected.await;
         let state = state_of(&connected);
         if let Ok(mut stream) = connected {
+            opened();
             // An error is an end too.
             stream.read_exact(&mut [0]).await.ok();
         }

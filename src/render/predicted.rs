@@ -54,6 +54,15 @@ pub(super) fn measured(report: &RunReport, prediction: &Prediction, width: usize
         );
         text.paragraph("", said, width);
     }
+    for time in &prediction.restarts {
+        let Some(ms) = report.restarts.get(&time.step) else { continue };
+        let measured = measured_seconds(*ms);
+        let said = match time.gap {
+            Some(gap) => format!("predicted {} without writes, measured {measured}", seconds(gap)),
+            None => format!("measured {measured} without writes, not predicted"),
+        };
+        text.paragraph("", format!("Restart of server {}: {said}", time.server), width);
+    }
     for (server, ms) in &report.copies {
         let said = format!(
             "Copy to server {server}: {}, measured {}",
@@ -126,7 +135,7 @@ fn in_seconds(tenths: u64) -> String {
 mod tests {
     use super::*;
     use crate::plan::StepId;
-    use crate::prediction::{CopyTime, LeaderChangeTime};
+    use crate::prediction::{CopyTime, LeaderChangeTime, RestartTime};
 
     const GAP: TimeSpan = TimeSpan { from_ms: 2841, to_ms: 3541 };
     const COPY: TimeSpan = TimeSpan { from_ms: 5_500, to_ms: 10_200 };
@@ -143,6 +152,7 @@ mod tests {
                 slowest: None,
                 is_reported: false,
             }),
+            restarts: Vec::new(),
             copies: vec![copy(4), copy(5)],
             init_limits: Vec::new(),
         }
@@ -171,6 +181,26 @@ mod tests {
         assert_eq!(shown(&prediction(None, Some(SizeUnknown::NotAsked))), "");
         let stays = Prediction { leader_change: None, copies: Vec::new(), ..known };
         assert_eq!(shown(&stays), "");
+    }
+
+    /// Those whose stop this apply has seen; the others are not spoken of.
+    #[test]
+    fn a_restart_that_was_measured_has_a_line() {
+        let time = |id, gap| RestartTime {
+            step: StepId::new(format!("restart-{id}")),
+            server: ServerId::new(id),
+            gap,
+        };
+        let restarts = vec![time(2, Some(TimeSpan { from_ms: 0, to_ms: 200 })), time(3, None)];
+        let prediction = Prediction { restarts, ..Prediction::default() };
+        let mut report = RunReport::default();
+        assert_eq!(measured(&report, &prediction, 90).to_string_with(false), "");
+        report.restarts.insert(StepId::new("restart-2"), 62);
+        report.restarts.insert(StepId::new("restart-3"), 1249);
+        insta::assert_snapshot!(measured(&report, &prediction, 90).to_string_with(false), @r"
+        Restart of server 2: predicted less than 1 s without writes, measured 0.1 s
+        Restart of server 3: measured 1.2 s without writes, not predicted
+        ");
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! What a person does in the middle of restarts, and what came of them.
 
-use super::phrases;
 use super::text::{Line, Style, Text};
+use super::{phrases, predicted};
 use crate::apply::Outcome;
+use crate::apply::report::RunReport;
 use crate::model::ServerId;
 use crate::plan::{Done, Plan, Step};
+use crate::prediction::Prediction;
 
 /// What a person is asked to do now.
 pub fn by_hand(plan: &Plan, server: ServerId, leader: Option<ServerId>, width: usize) -> Text {
@@ -23,8 +25,15 @@ pub fn by_hand(plan: &Plan, server: ServerId, leader: Option<ServerId>, width: u
     text
 }
 
-/// What came of the restarts. `plans` is the command that comes next where all are done.
-pub fn report(plan: &Plan, done: &Done, (end, plans): (&Outcome, &str), width: usize) -> Text {
+/// What came of the restarts, beside what they were expected to cost. `plans` is the command that comes
+/// next where all are done.
+pub fn report(
+    plan: &Plan,
+    done: &Done,
+    (report, prediction): (&RunReport, &Prediction),
+    (end, plans): (&Outcome, &str),
+    width: usize,
+) -> Text {
     let mut text = Text::new();
     let finished = *end == Outcome::Finished;
     let (style, word) = if finished { (Style::Green, "done") } else { (Style::Yellow, "stopped") };
@@ -45,6 +54,7 @@ pub fn report(plan: &Plan, done: &Done, (end, plans): (&Outcome, &str), width: u
         format!("{count} of {} done; left: {}.", all.len(), phrases::list(left))
     };
     text.paragraph("", said, width);
+    text.append(predicted::measured(report, prediction, width));
     if finished {
         text.line(Line::plain("Next: ").then(Style::Cyan, plans));
     }

@@ -31,7 +31,7 @@ pub struct HistoryDocument {
 }
 
 impl Document for HistoryDocument {
-    const FORMAT: Format = Format { name: "history", major: 1, minor: 1 };
+    const FORMAT: Format = Format { name: "history", major: 1, minor: 2 };
 }
 
 /// A run as the journal has it.

@@ -168,7 +168,7 @@ fn minor(document: &Value) -> Option<u32> {
 }
 
 /// Keys that follow from the rest of a plan document, each with the minor version that added it.
-const ADDED: [(u32, &str); 1] = [(1, "summary.prediction")];
+const ADDED: [(u32, &str); 2] = [(1, "summary.prediction"), (3, "summary.prediction.restarts")];
 
 /// The place of the first value that is another. A minor version lacks the keys that a later one has
 /// added, and a newer one may have more; sentences may be worded anew.

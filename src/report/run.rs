@@ -126,7 +126,7 @@ pub struct RunDocument {
 }
 
 impl Document for RunDocument {
-    const FORMAT: Format = Format { name: "run", major: 1, minor: 2 };
+    const FORMAT: Format = Format { name: "run", major: 1, minor: 3 };
 }
 
 /// Something that was waited for.
@@ -176,6 +176,14 @@ pub enum MeasuredKind {
         /// The step.
         step: StepId,
     },
+    /// A restart: the longest time without a committed write of zkplan, from when its client port closed
+    /// until the server was back.
+    Restart {
+        /// The step.
+        step: StepId,
+        /// The server.
+        server: ServerId,
+    },
     /// The copy to a joiner: from when it was first seen running without serving until its data were
     /// proven.
     Copy {
@@ -196,7 +204,12 @@ fn measured(report: &RunReport, prediction: &Prediction) -> Vec<MeasuredTime> {
         predicted: prediction.copy_of(*server),
         measured_ms: *measured_ms,
     });
-    change.into_iter().chain(copies).collect()
+    let restarts = prediction.restarts.iter().filter_map(|time| {
+        let measured_ms = *report.restarts.get(&time.step)?;
+        let of = MeasuredKind::Restart { step: time.step.clone(), server: time.server };
+        Some(MeasuredTime { of, predicted: time.gap, measured_ms })
+    });
+    change.into_iter().chain(restarts).chain(copies).collect()
 }
 
 /// The clients that are in the way at the end.

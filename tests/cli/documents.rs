@@ -279,7 +279,7 @@ fn what_a_policy_reads_follows_from_the_plan_or_the_file_is_refused() {
         forged(&|plan| drop(plan["summary"].as_object_mut().expect("one").remove("prediction")));
     assert!(matches!(without, Err(ReadError::NotDerived(at)) if at == "summary.prediction"));
     // A later minor version may know more, and never less; what is no version is none.
-    for version in ["2.2", "2.1", "2.0", "2.x", "2."] {
+    for version in ["2.3", "2.2", "2.1", "2.0", "2.x", "2."] {
         let emptied = forged(&|plan| {
             plan["formatVersion"] = version.into();
             plan["summary"] = json!({});

@@ -7,7 +7,7 @@
 use serde_json::Value;
 
 use crate::applying::wanting;
-use crate::harness::{Builder, Witness};
+use crate::harness::{Builder, Ensemble, Witness};
 use crate::ledger::is_at;
 use crate::show;
 use crate::zkplan::Desk;
@@ -31,14 +31,58 @@ fn compared(what: &str, time: &Value) -> String {
     format!("{what}: predicted {from} to {to} ms, measured {measured} ms, {ratio:.2} times that")
 }
 
-/// The times themselves depend on what else the machine has to do. That both are there, and that the
-/// size is right, does not.
-#[test]
-fn a_joiner_takes_the_place_of_the_leader_as_long_as_predicted() {
+/// An ensemble with that much data, and how many MB that is.
+fn filled() -> (usize, Ensemble) {
     let megabytes = crate::apply_syncing::asked("ZKPLAN_DATA_MB", 20);
     let heap = format!("{}m", 256 + 2 * megabytes);
     let ensemble = Builder::rich().heap(&heap).setting("initLimit", "1500").start();
     ensemble.administrator().fill("/data", megabytes * 1_000_000 / ZNODE_BYTES, ZNODE_BYTES);
+    (megabytes, ensemble)
+}
+
+/// Every member is restarted, the leader last: its restart is the only gap.
+#[test]
+fn each_restart_takes_as_long_as_predicted() {
+    let (megabytes, ensemble) = filled();
+    let leader = ensemble.wait_leader();
+    let spec = wanting(&ensemble, 1..=3, 1..=3);
+    let desk = Desk::new();
+    let plan = desk.planned(&spec, &["--restart", "all", "--out", "plan.json"]).0;
+    let predicted = &plan["summary"]["prediction"];
+    let witness = Witness::of(&ensemble, 1..=3);
+    let mut apply = desk.apply("plan.json").with(&["--format", "json"]).start();
+    let mut gaps = Vec::new();
+    for id in (1..=3).filter(|id| *id != leader).chain([leader]) {
+        apply.wait_said(&[&format!("Now: restart server {id}")]);
+        let ((), gap) = witness.longest_gap(|| {
+            ensemble.stop(id);
+            ensemble.start_again(id);
+            apply.wait_for("done", &format!("restart-{id}"));
+        });
+        gaps.push(gap);
+    }
+    let run = apply.ends().exits(0).json();
+    witness.finish(&ensemble, 1..=3);
+
+    let restarts = predicted["restarts"].as_array().expect("restarts");
+    assert_eq!(restarts.last().expect("three")["gap"], predicted["leaderChange"]["gap"]);
+    let times = run["predictions"].as_array().expect("predictions");
+    let measured: Vec<&Value> = times.iter().filter(|time| time["kind"] == "restart").collect();
+    assert_eq!(measured.len(), 3, "{run:#}");
+    for ((time, planned), gap) in measured.iter().zip(restarts).zip(&gaps) {
+        assert_eq!((&time["step"], &time["predicted"]), (&planned["step"], &planned["gap"]));
+        let step = time["step"].as_str().expect("a step");
+        show(&format!("{megabytes} MB, longest gap of a client {gap:?}, {}", compared(step, time)));
+    }
+    let text = run["text"].as_str().expect("text");
+    assert!(text.contains(&format!("Restart of server {leader}: predicted ")), "{text}");
+}
+
+/// The times themselves depend on what else the machine has to do. That both are there, and that the
+/// size is right, does not.
+#[test]
+fn a_joiner_takes_the_place_of_the_leader_as_long_as_predicted() {
+    let (megabytes, ensemble) = filled();
     let leader = ensemble.wait_leader();
     ensemble.reserve(4);
     let wanted: Vec<u8> = (1..=4).filter(|id| *id != leader).collect();

@@ -19,6 +19,7 @@ use super::super::local::{self, Interrupts, Local};
 use super::super::output::Output;
 use super::super::restart_lock::{Held, RestartLock};
 use super::super::source::Source;
+use super::super::write_gaps::WriteGaps;
 use super::ready::Ready;
 use super::typed::{again, anew};
 use crate::apply::command_line::argv;
@@ -48,6 +49,7 @@ struct Roll<'a, 'b> {
     asker: Asker<'a>,
     checked: Arc<CheckedPlan>,
     ports: &'a ClientPorts,
+    gaps: &'a WriteGaps,
     run: RestartRun,
     local: Local<'b>,
     lock: RestartLock,
@@ -83,13 +85,14 @@ pub(super) async fn carry_out(
         events.map_err(|error| super::super::error::unwritable("the file for --events", &error))?;
     let mut local = Local::new(output, interrupts.clone(), events, plan.steps().count());
     local.keep_secret(&target.connect);
-    let ports = ClientPorts::default();
+    let (ports, gaps) = (ClientPorts::default(), WriteGaps::default());
     let mut roll = Roll {
         args,
         asker,
         run: RestartRun::new(Arc::clone(&checked)),
         checked: Arc::clone(&checked),
         ports: &ports,
+        gaps: &gaps,
         local,
         lock: RestartLock::of(&target.connect),
         since: Instant::now(),
@@ -101,6 +104,7 @@ pub(super) async fn carry_out(
     let end = tokio::select! {
         end = roll.until_the_end(&interrupts) => end?,
         () = ports.watch(port) => Outcome::Unreachable,
+        () = gaps.watch(port, &ports) => Outcome::Unreachable,
     };
     roll.local.tell(&Event::Ended(end.clone()));
     roll.local.clear();
@@ -204,6 +208,11 @@ impl Roll<'_, '_> {
         let done: Vec<StepId> = self.run.done().difference(&self.reported).cloned().collect();
         for step in done {
             self.since = Instant::now();
+            let own = self.checked.plan().steps().find(|one| one.id == step);
+            let server = own.and_then(Step::restart).map(|restart| restart.server);
+            if let Some(ms) = server.and_then(|server| self.gaps.end(server)) {
+                self.local.report.restarts.insert(step.clone(), ms);
+            }
             self.local.tell(&Event::Done { step: step.clone() });
             self.reported.insert(step);
         }
@@ -221,6 +230,7 @@ impl Roll<'_, '_> {
         let command = checked.plan().steps().find(|one| one.id == *step);
         let command = command.and_then(|step| argv_of(checked.plan(), step, self.args.no_hooks));
         let Some(command) = command else {
+            self.gaps.begin(server, seen, self.asker.port);
             self.run.begin(server);
             self.since = Instant::now();
             let mut text = Text::new();
@@ -248,6 +258,7 @@ impl Roll<'_, '_> {
         }
         self.locked_since = None;
         self.asker.holds_session.set(held == Held::Ours);
+        self.gaps.begin(server, seen, self.asker.port);
         self.run.begin(server);
         self.since = Instant::now();
         let argv = command.clone();
@@ -306,13 +317,14 @@ fn ended(
     let mut screen = ends::screen(&view);
     output.aside(&screen);
     let plan = checked.plan();
-    let report = restarts_done::report(plan, done, (end, &plans), output.width);
+    let prediction = Prediction::of(checked);
+    let times = (&local.report, &prediction);
+    let report = restarts_done::report(plan, done, times, (end, &plans), output.width);
     if args.format == TextOrJson::Text {
         return output.screen(&report, exit);
     }
     screen.section(report);
     let text = screen.to_string_with(false);
-    let prediction = Prediction::of(checked);
     let plan_id = saved::plan_id(plan);
     let end = RunEnd {
         ensemble: &plan.ensemble,
