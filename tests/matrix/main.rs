@@ -6,11 +6,12 @@
 //! cargo test --test matrix -- ci        # each release and two pairs, in the short form
 //! cargo test --test matrix -- long      # everything
 //! cargo test --test matrix -- 3.5.10    # the rows whose name holds that
+//! cargo test --test matrix -- start     # from the true start, and other rolling restarts: roll
 //! ```
 //!
 //! Each row prints the steps that it took, and the table at the end all of them. A row that did not
 //! take every step of its story fails, and so does one whose release cannot be had. In reading order:
-//! `rows` (what is played), `story` (the steps).
+//! `rows` (what is played), `story` (the steps of a move), `upgrades` (rolling restarts).
 
 #[path = "../zookeeper/applying.rs"]
 #[expect(dead_code, reason = "what other stories do with an apply")]
@@ -25,11 +26,19 @@ mod harness;
 #[path = "../zookeeper/ledger.rs"]
 #[expect(dead_code, reason = "what other stories ask of an ensemble's logs")]
 mod ledger;
+#[path = "../zookeeper/queue.rs"]
+mod queue;
+#[path = "../zookeeper/rolls.rs"]
+mod rolls;
 mod rows;
 #[path = "../zookeeper/spec.rs"]
 #[expect(dead_code, reason = "what other specs hold")]
 mod spec;
 mod story;
+#[path = "../zookeeper/true_start.rs"]
+#[expect(dead_code, reason = "the short form, which the suite of one release plays")]
+mod true_start;
+mod upgrades;
 #[path = "../zookeeper/zkplan.rs"]
 #[expect(dead_code, reason = "what other stories ask of a screen")]
 mod zkplan;

@@ -21,6 +21,12 @@ const PAIRS: [(&str, &str); 5] = [
     ("3.9.5", "3.8.6"),
 ];
 
+/// Releases that come to where they may be changed.
+const STARTS: [&str; 3] = ["3.5.10", "3.8.6", "3.9.5"];
+
+/// Rolling upgrades, one after the other.
+const CHAIN: [&str; 4] = ["3.5.10", "3.6.4", "3.8.6", "3.9.5"];
+
 /// Before reconfig: nothing but a refusal can be had of it.
 const TOO_OLD: Release = Release::Apache("3.4.14");
 
@@ -42,6 +48,12 @@ pub(crate) enum Length {
     Short,
     /// A move onto another release: of what comes after, only that the old one is gone.
     Pair,
+    /// Three servers without superDigest and `reconfigEnabled` come to where they may be changed.
+    Start,
+    /// Five servers come there, and to another release, by one plan of restarts.
+    Roll,
+    /// Three servers come to the last of these releases by one plan for each.
+    Chain(&'static [&'static str]),
     /// The refusal of a release that is too old.
     Refusal,
 }
@@ -75,6 +87,9 @@ impl Row {
 
     /// Its releases, as they stand in the table.
     pub(crate) fn releases(&self) -> String {
+        if let Length::Chain(releases) = self.length {
+            return releases.join(" to ");
+        }
         let number = |release: Release| number(release).unwrap_or("Debian's 3.8.0");
         if self.is_pair() {
             format!("{} to {}", number(self.members), number(self.joiners))
@@ -96,7 +111,12 @@ impl Row {
             Configuration::Static => "static",
             Configuration::Dynamic => "dynamic",
         };
-        format!("{}, {configuration}", self.releases())
+        let what = match self.length {
+            Length::Start => ", start",
+            Length::Roll | Length::Chain(_) => ", roll",
+            Length::Whole | Length::Short | Length::Pair | Length::Refusal => "",
+        };
+        format!("{}, {configuration}{what}", self.releases())
     }
 
     /// Three members, and joiners 4 to 6.
@@ -158,5 +178,9 @@ fn all(refusal: Row) -> Vec<Row> {
             .map(|configuration| Row::of(release, configuration, Length::Whole))
     });
     let pairs = PAIRS.map(|pair| Row::pair(pair, Length::Pair));
-    whole.chain(pairs).chain([refusal]).collect()
+    let starts = STARTS
+        .map(|release| Row::of(Release::Apache(release), Configuration::Static, Length::Start));
+    let roll = Row::pair(("3.8.6", "3.9.5"), Length::Roll);
+    let chain = Row::pair(("3.5.10", "3.9.5"), Length::Chain(&CHAIN));
+    whole.chain(pairs).chain(starts).chain([roll, chain, refusal]).collect()
 }

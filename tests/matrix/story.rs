@@ -9,6 +9,7 @@ use crate::ledger::is_at;
 use crate::rows::{Length, Row};
 use crate::say;
 use crate::spec::Spec;
+use crate::upgrades;
 use crate::zkplan::{Desk, Outcome};
 
 /// The steps of the whole story.
@@ -50,12 +51,18 @@ pub(crate) fn play(row: &Row) -> Played {
     let played = match row.length {
         Length::Refusal => is_refused(row),
         Length::Whole | Length::Short | Length::Pair => moves(row),
+        Length::Start => upgrades::starts(row),
+        Length::Roll => upgrades::rolls(row),
+        Length::Chain(releases) => upgrades::is_upgraded(row, releases),
     };
     let wanted: &[&str] = match row.length {
         Length::Whole => &WHOLE,
         Length::Short => &SHORT,
         Length::Pair => &PAIR,
         Length::Refusal => &REFUSAL,
+        Length::Start => &upgrades::START,
+        Length::Roll => &upgrades::ROLL,
+        Length::Chain(_) => &upgrades::CHAIN,
     };
     assert_eq!(played.steps, wanted, "a step was left out");
     played
@@ -81,7 +88,7 @@ fn moves(row: &Row) -> Played {
     match row.length {
         Length::Whole => story.changes_roles_and_sizes(),
         Length::Pair => story.has_one_version(),
-        Length::Short | Length::Refusal => {}
+        Length::Short | Length::Refusal | Length::Start | Length::Roll | Length::Chain(_) => {}
     }
     let left: &[u8] = if row.length == Length::Pair { &[4, 5, 6] } else { &[1, 2, 3, 4, 5, 6] };
     let steps = story.steps;

@@ -8,7 +8,8 @@
 //! In reading order: `schedule` (what a seed stands for: targets and faults, round by round),
 //! `rounds` (one round played), `faults` (how each is brought about), `judging` and `truth` (what
 //! must hold, and the records that it is held against), `held_back` (a request that arrives after
-//! another apply has begun), `far` (slow lines and slow disks). Below them: `lab` (servers in namespaces), `server`, `network`, `wire`,
+//! another apply has begun), `far` (slow lines and slow disks),
+//! `rolling` (links that are cut in the middle of restarts). Below them: `lab` (servers in namespaces), `server`, `network`, `wire`,
 //! `operator` (the `zkplan` binary), `writer` (an application at work), `administrator`, and
 //! `sandbox` (namespaces of our own: whatever happens to this process, the kernel takes network,
 //! mounts and files away with it).
@@ -33,6 +34,7 @@ mod lab;
 mod members;
 mod network;
 mod operator;
+mod rolling;
 mod rounds;
 mod sandbox;
 mod schedule;

@@ -140,6 +140,11 @@ impl Running {
         whole.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
+    /// What it has said so far.
+    pub(crate) fn said(&self) -> String {
+        fs::read_to_string(self.file.with_extension("stderr")).unwrap_or_default()
+    }
+
     /// Waits for its end; what hangs is killed.
     pub(crate) fn ends(&self) -> Ended {
         let written = || {

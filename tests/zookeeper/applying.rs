@@ -258,6 +258,11 @@ impl Applying<'_> {
         kib.expect("a number of kB") / 1024
     }
 
+    /// Whether it has come to its end.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.process.ended().is_some()
+    }
+
     /// SIGCONT.
     pub(crate) fn thaw(&mut self) {
         self.process.thaw();

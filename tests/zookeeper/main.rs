@@ -53,11 +53,14 @@ mod predicted;
 mod preflight;
 mod preflight_ways;
 mod probes;
+mod queue;
 mod readme;
 mod refusals;
 mod releases;
 mod restarts;
 mod retired_servers;
+#[expect(dead_code, reason = "upgrades, which the matrix plays")]
+mod rolls;
 mod settings;
 mod shapes;
 mod sizes;
@@ -65,6 +68,8 @@ mod spec;
 mod status;
 mod tls;
 mod true_sentences;
+#[expect(dead_code, reason = "kills everywhere, which the matrix plays")]
+mod true_start;
 mod ways_in;
 mod weighted;
 mod zkplan;

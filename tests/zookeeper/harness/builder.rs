@@ -315,6 +315,13 @@ impl Builder {
         self
     }
 
+    /// Leaves a line out of every server's `zoo.cfg`, so that ZooKeeper's own default holds.
+    #[must_use]
+    pub(crate) fn unset(mut self, key: &str) -> Self {
+        self.settings.retain(|(known, _)| known != key);
+        self
+    }
+
     /// A line of one server's `zoo.cfg`; it wins over [`Builder::setting`].
     #[must_use]
     pub(crate) fn setting_of(mut self, id: u8, key: &str, value: &str) -> Self {

@@ -16,6 +16,7 @@ use super::administrator::Administrator;
 use super::builder::{Builder, Role};
 use super::java::Java;
 use super::process::Process;
+use super::releases::Release;
 use super::server::{Mode, Server};
 use super::transactions::{Logged, reconfigs};
 use super::{PATIENCE, lock, wait_until};
@@ -28,6 +29,8 @@ pub(crate) struct Ensemble {
     servers: Mutex<BTreeMap<u8, Arc<Server>>>,
     /// Servers that are started without the super user's digest.
     without_super: Mutex<BTreeSet<u8>>,
+    /// Releases that were installed since.
+    installed: Mutex<BTreeMap<u8, Release>>,
     // After the servers, for fields are dropped in order: first the processes go, then their files.
     directory: TempDir,
 }
@@ -38,7 +41,8 @@ impl Ensemble {
         let directory = directory.expect("the temporary directory can be written to");
         let without_super = builder.first_without_super_user().iter().copied().collect();
         let without_super = Mutex::new(without_super);
-        let ensemble = Self { builder, servers: Mutex::default(), without_super, directory };
+        let (servers, installed) = (Mutex::default(), Mutex::default());
+        let ensemble = Self { builder, servers, without_super, installed, directory };
         for (id, role) in ensemble.builder.first_members() {
             ensemble.add(id, role, false);
         }
@@ -213,9 +217,24 @@ impl Ensemble {
         lock(&self.without_super).remove(&id);
     }
 
+    /// Installs another release on a server's machine: it runs when the server is started next.
+    pub(crate) fn install(&self, id: u8, release: Release) {
+        lock(&self.installed).insert(id, release);
+    }
+
+    fn release_at(&self, id: u8) -> Release {
+        let installed = lock(&self.installed).get(&id).copied();
+        installed.unwrap_or_else(|| self.builder.release_at(id))
+    }
+
     /// How many credentials a server was sent, over all its starts, by its own log.
     pub(crate) fn credentials_sent_to(&self, id: u8) -> usize {
         self.log(id).matches("got auth packet").count()
+    }
+
+    /// Whether a server is started, and was neither stopped nor killed since.
+    pub(crate) fn is_started(&self, id: u8) -> bool {
+        self.server(id).is_running()
     }
 
     /// Everything a server has logged, over all its starts.
@@ -383,7 +402,7 @@ impl Ensemble {
             .expect("the temporary directory can be written to");
         let script =
             File::open(output.path().join("stdin")).expect("a file just written can be read");
-        let java = Java::of(self.builder.release_at(id));
+        let java = Java::of(self.release_at(id));
         let flags: Vec<String> = java.archive_flag().into_iter().collect();
         let mut process = java.run(&flags, "org.apache.zookeeper.ZooKeeperMain", |cli| {
             cli.args(["-server", &self.client_address(id).to_string()]).args(command);
@@ -418,7 +437,7 @@ impl Ensemble {
 
     fn run(&self, server: &Server) {
         let knows_super_user = !lock(&self.without_super).contains(&server.id());
-        let java = Java::of(self.builder.release_at(server.id()));
+        let java = Java::of(self.release_at(server.id()));
         server.start(java, knows_super_user, self.flags(java));
     }
 

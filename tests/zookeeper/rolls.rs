@@ -1,0 +1,320 @@
+//! Rolling restarts as an operator does them who types what the screens name, and nothing else.
+//!
+//! The operator has a spec, and begins with `zkplan status`. From there each command is the one that the
+//! last screen names behind `Next:`. By hand are done: the edits of `zoo.cfg` that a screen shows as a
+//! diff, the installation of a release where the plan brings one, and the restart of the server that an
+//! apply asks for. Applies are killed at moments of these restarts, and a leader dies.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::rc::Rc;
+
+use crate::applying::Applying;
+use crate::harness::{Ensemble, PATIENCE, Release, wait_until};
+use crate::show;
+use crate::spec::Spec;
+use crate::zkplan::{Desk, Outcome, one_line};
+
+/// What is typed first, and whenever no screen names anything.
+const FIRST: &str = "zkplan status spec.yaml";
+
+/// More commands between two applies, or more applies, are a circle, or as good as one.
+const MOST: usize = 8;
+
+/// More applies than kills.
+const MORE: usize = 4;
+
+/// What a screen says where files are to be edited before the restarts.
+const EDITS: &str = "The edit of a file: ";
+
+/// What a screen says where a voter has to be started before anything else.
+const START_OTHERS: &str = "start the voters that are down";
+
+/// When an apply is killed: where it asks for a restart, while the server is away, and once it was
+/// started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    Asked,
+    Away,
+    Back,
+}
+
+/// Something that goes wrong when so many servers were restarted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// The apply is killed at a moment of the restart that it asks for.
+    Killed(Moment),
+    /// The server that leads dies before the restart that is asked for. It is started again from the
+    /// files that lie there.
+    LeaderDies,
+}
+
+/// What an operator has typed so far, and does by hand.
+pub(crate) struct Operator<'a> {
+    ensemble: &'a Ensemble,
+    ids: Vec<u8>,
+    desk: Rc<Desk>,
+    /// The release that is installed before each restart.
+    installs: Option<Release>,
+    has_edited: bool,
+    /// The servers that were restarted because an apply asked for it.
+    restarted: BTreeSet<u8>,
+    troubles: Vec<(usize, Trouble)>,
+    typed: Vec<String>,
+}
+
+impl<'a> Operator<'a> {
+    /// With this spec, and what will go wrong: each when so many servers were restarted.
+    pub(crate) fn with(
+        ensemble: &'a Ensemble,
+        ids: impl IntoIterator<Item = u8>,
+        spec: &Spec,
+        troubles: impl IntoIterator<Item = (usize, Trouble)>,
+    ) -> Self {
+        let desk = Rc::new(Desk::new());
+        desk.write("spec.yaml", &spec.text());
+        Self {
+            ensemble,
+            ids: ids.into_iter().collect(),
+            desk,
+            installs: None,
+            has_edited: false,
+            restarted: BTreeSet::new(),
+            troubles: troubles.into_iter().collect(),
+            typed: Vec::new(),
+        }
+    }
+
+    /// With another release on each server before its restart.
+    pub(crate) fn installing(self, release: Release) -> Self {
+        Self { installs: Some(release), ..self }
+    }
+
+    /// Types what the screens name until none names anything, and returns every command.
+    ///
+    /// # Panics
+    /// Where the screens lead in a circle, or a trouble did not come.
+    pub(crate) fn rolls(mut self) -> Vec<String> {
+        let most = self.troubles.len() + MORE;
+        let mut first = FIRST.to_owned();
+        for _ in 0..most {
+            let Some(apply) = self.comes_to_an_apply(&first) else {
+                assert_eq!(self.troubles, [], "did not come: {:#?}", self.typed);
+                self.may_change();
+                return self.typed;
+            };
+            let next = self.applies(&apply);
+            first = next.unwrap_or_else(|| FIRST.to_owned());
+        }
+        panic!("{most} applies and no end: {:#?}", self.typed);
+    }
+
+    fn types(&mut self, line: &str) -> Outcome {
+        self.typed.push(line.to_owned());
+        let outcome = self.desk.line(line).ends();
+        show(&format!("typed: {line} -> exit {:?}", outcome.code()));
+        outcome
+    }
+
+    /// The apply that is named in the end; nothing where no command is.
+    fn comes_to_an_apply(&mut self, first: &str) -> Option<String> {
+        let mut line = first.to_owned();
+        let mut since = BTreeSet::new();
+        while !line.starts_with("zkplan apply") {
+            assert!(since.insert(line.clone()), "a circle: {line} of {:#?}", self.typed);
+            assert!(since.len() < MOST, "no end: {:#?}", self.typed);
+            if line.ends_with(" --watch") {
+                self.watches(&line);
+                looks_again(&mut line, &mut since);
+                continue;
+            }
+            let outcome = self.types(&line);
+            if !self.has_edited && outcome.stdout.contains(EDITS) {
+                self.edits(&outcome);
+            }
+            if outcome.has_said(&[START_OTHERS]) {
+                self.starts_what_is_down();
+                looks_again(&mut line, &mut since);
+                continue;
+            }
+            if outcome.has_said(&["they have no leader"]) {
+                self.ensemble.wait_leader();
+                since.clear();
+            }
+            let next: Vec<String> = outcome.next_lines().into_iter().map(str::to_owned).collect();
+            line = match <[String; 1]>::try_from(next) {
+                Ok([next]) => next,
+                Err(none) if none.is_empty() => return None,
+                Err(several) => panic!("{several:?} are named\n{outcome}"),
+            };
+        }
+        Some(line)
+    }
+
+    /// Starts the servers that were stopped for a restart and not started since.
+    fn starts_what_is_down(&mut self) {
+        let down: Vec<u8> =
+            self.ids.iter().copied().filter(|id| !self.ensemble.is_started(*id)).collect();
+        assert!(!down.is_empty(), "no server is down: {:#?}", self.typed);
+        for id in down {
+            show(&format!("server {id} is started, as the screen says"));
+            self.starts(id);
+        }
+        self.ensemble.wait_serving();
+    }
+
+    fn starts(&mut self, id: u8) {
+        if let Some(release) = self.installs {
+            self.ensemble.install(id, release);
+        }
+        self.ensemble.start_again(id);
+        self.restarted.insert(id);
+    }
+
+    /// Types a watch, and ends it when all servers serve.
+    fn watches(&mut self, line: &str) {
+        self.typed.push(line.to_owned());
+        let mut watch = self.desk.line(line).start();
+        watch.wait_printed(&["tolerates"]);
+        self.ensemble.wait_serving();
+        watch.interrupt();
+        watch.ends().exits(0);
+    }
+
+    /// Has zkplan show the edit of each file, and makes it.
+    fn edits(&mut self, plan: &Outcome) {
+        let line = plan.stdout.lines().find_map(|line| line.trim_start().strip_prefix(EDITS));
+        let line = line.expect("a command").trim().to_owned();
+        let (command, _) = line.split_once("--zoo-cfg ").expect("a file to be named");
+        let files = self.ids.iter().map(|id| {
+            let file = self.ensemble.file(*id, "zoo.cfg");
+            format!("--zoo-cfg {id}={}", file.display())
+        });
+        let files = files.collect::<Vec<_>>().join(" ");
+        let shown = self.types(&format!("{command}{files}"));
+        let digest = if shown.has_said(&["zkplan digest prints the line that begins with"]) {
+            let printed = self.types("zkplan digest").exits(0);
+            let mut lines = printed.stderr.lines().map(str::trim);
+            let key = "DigestAuthenticationProvider.superDigest=";
+            lines.find(|line| line.starts_with(key)).expect("a line for zoo.cfg").to_owned()
+        } else {
+            String::new()
+        };
+        for id in &self.ids {
+            let title = format!("zoo.cfg of server {id}");
+            let diff = shown.stdout.lines().skip_while(|line| line.trim() != title).skip(3);
+            let diff: Vec<&str> =
+                diff.take_while(|line| line.starts_with(['@', ' ', '+', '-'])).collect();
+            assert!(!diff.is_empty(), "no edit of {title}\n{shown}");
+            let file = self.ensemble.file(*id, "zoo.cfg");
+            let before = fs::read_to_string(&file).expect("its zoo.cfg");
+            let gone: BTreeSet<&str> =
+                diff.iter().filter_map(|line| line.strip_prefix('-')).collect();
+            let new = diff.iter().filter_map(|line| line.strip_prefix('+'));
+            let new = new.map(|line| if line.ends_with(":HASH") { &*digest } else { line });
+            let all = before.lines().filter(|line| !gone.contains(line)).chain(new);
+            let after = all.collect::<Vec<_>>().join("\n") + "\n";
+            fs::write(&file, after).expect("its zoo.cfg can be written");
+        }
+        self.has_edited = true;
+    }
+
+    /// Types an apply and does what it asks for, until it ends or is killed: the command that comes
+    /// next, where it names one.
+    fn applies(&mut self, line: &str) -> Option<String> {
+        self.typed.push(line.to_owned());
+        let desk = Rc::clone(&self.desk);
+        let mut apply = desk.line(&format!("{line} --auto-approve")).start();
+        let mut done = 0;
+        loop {
+            let all = wait_until("an apply to ask for a restart, or to end", PATIENCE, || {
+                let all = asked(&apply);
+                (all.len() > done || apply.has_ended()).then_some(all)
+            });
+            let Some(id) = all.get(done).copied() else { break };
+            done += 1;
+            if self.is_trouble(Trouble::LeaderDies) {
+                self.leader_dies();
+            }
+            let killed = [Moment::Asked, Moment::Away, Moment::Back];
+            let killed = killed.into_iter().find(|one| self.is_trouble(Trouble::Killed(*one)));
+            if killed == Some(Moment::Asked) {
+                return kills(apply, id, Moment::Asked);
+            }
+            if self.ensemble.is_started(id) {
+                self.ensemble.stop(id);
+            }
+            if killed == Some(Moment::Away) {
+                return kills(apply, id, Moment::Away);
+            }
+            self.starts(id);
+            if killed == Some(Moment::Back) {
+                return kills(apply, id, Moment::Back);
+            }
+        }
+        let ended = apply.ends();
+        if !ended.has_exited(0) {
+            self.shows_logs();
+        }
+        let ended = ended.exits(0);
+        ended.next_lines().first().map(|line| (*line).to_owned())
+    }
+
+    /// The ends of the servers' logs, for whoever has to find out why an apply failed.
+    fn shows_logs(&self) {
+        const LINES: usize = 60;
+        for id in &self.ids {
+            let log = self.ensemble.log(*id);
+            let lines: Vec<&str> = log.lines().collect();
+            let end = lines[lines.len().saturating_sub(LINES)..].join("\n");
+            show(&format!("--- end of the log of server {id}\n{end}\n"));
+        }
+    }
+
+    /// Whether this comes now; then it does not come again.
+    fn is_trouble(&mut self, trouble: Trouble) -> bool {
+        let now = (self.restarted.len(), trouble);
+        let at = self.troubles.iter().position(|one| *one == now);
+        at.map(|at| self.troubles.remove(at)).is_some()
+    }
+
+    fn leader_dies(&self) {
+        let leader = self.ensemble.wait_leader();
+        show(&format!("server {leader}, which leads, dies"));
+        self.ensemble.kill(leader);
+        wait_until("another leader", PATIENCE, || {
+            self.ensemble.leader_id().filter(|id| *id != leader)
+        });
+        self.ensemble.start_again(leader);
+        self.ensemble.wait_serving();
+    }
+
+    /// Everything is as it has to be before the first change.
+    fn may_change(&mut self) {
+        let status = self.desk.run(["status", "spec.yaml", "--format", "json"]).exits(0).json();
+        assert_eq!(status["mayChange"], true, "{status:#}");
+        let preflight = self.desk.run_as_super(&["preflight", "spec.yaml"]);
+        preflight.says(["Nothing that was seen stands against a change"]);
+    }
+}
+
+/// No screen names what comes next.
+fn kills(apply: Applying<'_>, id: u8, moment: Moment) -> Option<String> {
+    apply.kill();
+    show(&format!("killed: {moment:?}, server {id}"));
+    None
+}
+
+/// The person looks again.
+fn looks_again(line: &mut String, since: &mut BTreeSet<String>) {
+    FIRST.clone_into(line);
+    since.clear();
+}
+
+/// The servers that an apply has asked to be restarted, in order.
+fn asked(apply: &Applying<'_>) -> Vec<u8> {
+    let said = one_line(&apply.said());
+    let asks = said.split("Now: restart server ").skip(1);
+    let id = |rest: &str| rest.split(|char: char| !char.is_ascii_digit()).next()?.parse().ok();
+    asks.map(|rest| id(rest).expect("the id of a server")).collect()
+}
