@@ -542,7 +542,7 @@ mod tests {
         let (port, (target, named)) = (world(), named());
         let seen = seen(&port, &target);
         let at = port.world().place_of(ServerId::new(1)).expect("server 1");
-        port.world().process_mut(at).knows_super = false;
+        port.world().process_mut(at).set_up(|file| file.knows_super = false);
         let access = access(named);
         let [to] = access.recipients(&seen, &BTreeSet::new()).try_into().expect("one");
         let asked = port.run(access.ask(&port, &seen, &to)).expect("a client that lives");

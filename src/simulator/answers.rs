@@ -1,9 +1,10 @@
 //! The answers of a server to four-letter words, in ZooKeeper's own format.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::in_flight::Route;
-use super::process::{Condition, PeerState, ProcessId};
+use super::process::{Condition, PeerState, Process, ProcessId};
 use super::tree::Tree;
 use super::world::World;
 use crate::ensemble::{
@@ -35,7 +36,7 @@ impl World {
             Condition::Up => {}
         }
         // The whitelist is checked before anything else (`CommandExecutor`).
-        Some(if word != FourLetterWord::Srvr && !process.rich {
+        Some(if word != FourLetterWord::Srvr && !process.runs.allows_words {
             Err(NoAnswer::NotWhitelisted)
         } else if process.now == PeerState::Looking {
             Err(NoAnswer::NotServing)
@@ -72,22 +73,7 @@ impl World {
                      Node count: {znodes}\n"
                 )
             }
-            FourLetterWord::Conf => {
-                let (peer, timing) = (process.line.peer(), &self.timing);
-                let client = process.line.client.as_ref().map_or(0, |client| client.port);
-                let config = String::from_utf8_lossy(&process.config.text);
-                write!(
-                    text,
-                    "clientPort={client}\ntickTime={}\nserverId={}\ninitLimit={}\nsyncLimit={}\n\
-                     electionPort={}\nquorumPort={}\nmembership: \n{config}\n",
-                    timing.tick_ms,
-                    process.id(),
-                    timing.init_limit,
-                    timing.sync_limit,
-                    peer.election_port,
-                    peer.quorum_port,
-                )
-            }
+            FourLetterWord::Conf => self.conf(&mut text, process),
             FourLetterWord::Mntr => {
                 let znodes = self.shown(at).len();
                 let mismatches = u8::from(process.alien);
@@ -122,6 +108,25 @@ impl World {
             unreachable!("a text takes whatever is written to it")
         }
         text
+    }
+
+    /// The settings of a server (`ConfCommand`).
+    fn conf(&self, text: &mut String, process: &Process) -> std::fmt::Result {
+        let (peer, timing) = (process.line.peer(), &self.timing);
+        let client = process.line.client.as_ref().map_or(0, |client| client.port);
+        let config = String::from_utf8_lossy(&process.config.text);
+        let (election, quorum) = (peer.election_port, peer.quorum_port);
+        let of_timing = [
+            ("tickTime", timing.tick_ms),
+            ("initLimit", timing.init_limit),
+            ("syncLimit", timing.sync_limit),
+        ];
+        let of_timing = of_timing.map(|(key, number)| (key.to_owned(), number));
+        let mut numbers = BTreeMap::from(of_timing);
+        numbers.extend(process.runs.numbers.clone());
+        write!(text, "clientPort={client}\nserverId={}\n", process.id())?;
+        numbers.iter().try_for_each(|(key, number)| writeln!(text, "{key}={number}"))?;
+        write!(text, "electionPort={election}\nquorumPort={quorum}\nmembership: \n{config}\n")
     }
 
     /// The figures of a leader about its learners (`Leader.getNonVotingFollowers`,

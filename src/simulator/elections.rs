@@ -70,6 +70,7 @@ impl World {
                     PeerState::Leading if self.term.is_none_or(|term| term.place != at) => {
                         self.processes[at.0].look();
                     }
+                    PeerState::Looking if self.barred(at).is_some() => {}
                     PeerState::Looking if self.begins_sync(at) => {}
                     PeerState::Looking => self.join(at),
                     _ => {}
@@ -246,9 +247,10 @@ impl World {
             })
         };
         // Notifications carry the committed configuration, and a newer one is taken on
-        // (`FastLeaderElection.WorkerReceiver`).
-        let newest = looking().map(|(_, process)| &process.config).max_by_key(|c| c.version())?;
-        let candidates = looking().filter(|(at, process)| {
+        // (`FastLeaderElection.WorkerReceiver`), or keeps a server from voting.
+        let newest = self.newest_heard(side)?;
+        let voting = || looking().filter(|(_, process)| process.believes(newest).is_some());
+        let candidates = voting().filter(|(at, process)| {
             let votes = newest.voters.contains(&process.id())
                 || process.seen.version() > newest.version() && process.votes();
             votes && (newest.is_electable(process.id()) || Some(*at) == handed)
@@ -256,10 +258,13 @@ impl World {
         let best =
             candidates.max_by_key(|(at, p)| (Some(*at) == handed, p.epoch, p.logged, p.id()));
         let (best, process) = best?;
-        let there: BTreeSet<ServerId> = looking().map(|(_, process)| process.id()).collect();
+        let own = process.believes(newest)?;
+        let all: Vec<ProcessId> = voting().map(|(at, _)| at).collect();
+        let there = self.voting_for(best, &all);
+        let there: BTreeSet<ServerId> = there.iter().map(|at| self.process(*at).id()).collect();
         // A proposed configuration needs its quorum too (`QuorumPeer.getLastSeenQuorumVerifier`).
-        let enough = newest.is_quorum(&there)
-            && (process.seen.version() <= newest.version() || process.seen.is_quorum(&there));
+        let enough = own.is_quorum(&there)
+            && (process.seen.version() <= own.version() || process.seen.is_quorum(&there));
         enough.then_some(best)
     }
 
@@ -291,6 +296,10 @@ impl World {
             .filter(|(_, p)| p.is_up() && p.now == PeerState::Looking && p.side == side)
             .map(|(at, _)| at)
             .collect();
+        let voting = self.voting_for(winner, &looking);
+        let known =
+            self.newest_heard(side).and_then(|newest| self.process(winner).believes(newest));
+        let known = known.cloned().unwrap_or_else(|| Arc::clone(&self.config));
         let epochs = looking.iter().map(|at| self.processes[at.0].epoch);
         let epoch = epochs.max().unwrap_or(0).max(self.given >> 32) + 1;
         let logged = self.processes[winner.0].logged;
@@ -311,13 +320,14 @@ impl World {
         leader.view = None;
         leader.applied = self.committed;
         leader.logged = end;
+        self.leads_under(winner, known, epoch);
         self.adopt(winner);
-        for at in looking {
+        for at in voting {
             let id = self.processes[at.0].id();
             let next = self.tail.iter().find_map(Proposal::config);
             let votes = self.config.voters.contains(&id);
             if at != winner && (votes || next.is_some_and(|next| next.voters.contains(&id))) {
-                self.join(at);
+                self.admit(at);
             }
         }
         self.acknowledged = None;
@@ -342,8 +352,23 @@ impl World {
         true
     }
 
-    /// A process follows the leader, with its data (`Learner.syncWithLeader`).
+    /// Of those that look for a leader, the ones that end the election with it and that it admits.
+    fn voting_for(&self, winner: ProcessId, looking: &[ProcessId]) -> Vec<ProcessId> {
+        let Some(newest) = self.newest_heard(self.process(winner).side) else { return Vec::new() };
+        let version = |at: ProcessId| Some(self.process(at).believes(newest)?.version());
+        let own = version(winner);
+        looking.iter().copied().filter(|at| version(*at).is_some_and(|v| Some(v) <= own)).collect()
+    }
+
+    /// A process that has found the leader connects to it.
     fn join(&mut self, at: ProcessId) {
+        if self.barred(at).is_none() {
+            self.admit(at);
+        }
+    }
+
+    /// A process follows the leader, with its data (`Learner.syncWithLeader`).
+    fn admit(&mut self, at: ProcessId) {
         let syncing = self.processes[at.0].syncing.take();
         let Some(term) = self.term else { return };
         let leader = &self.processes[term.place.0];

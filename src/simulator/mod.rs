@@ -26,6 +26,9 @@
 //!   [`World::freeze`], [`World::thaw`], [`World::cut`], [`World::lag`], [`World::administer`] (a
 //!   foreign reconfig), [`World::end_session`], [`World::delete`]; or at a later time with
 //!   [`World::later`].
+//! * **Edit files**: [`Process::file`] is what a server reads when it starts next,
+//!   [`World::with_files`] what all read before the beginning. [`World::barred`] says which server can
+//!   never come back with what it has read.
 //! * **Inject faults**: the function of [`Simulated::set_chaos`] is called before every operation of
 //!   every client. It may change the world, and returns the fault of the operation: a [`Fault`]. If a
 //!   client dies, [`Simulated::run`] returns `None`.
@@ -35,8 +38,10 @@
 //!
 //! The rules are ZooKeeper's own, each with its source beside it: the checks of a reconfig and its
 //! edits (`reconfig`), proposals, quorums and answers (`requests`), sessions (`sessions`), elections
-//! (`elections`), words (`answers`). Not modelled, because zkplan does not depend on it: watches, local sessions, read-only mode, standalone servers, quotas, the enforcement of
-//! znodes' ACLs, and what follows from configuration files that cannot be written.
+//! (`elections`), words (`answers`), and servers that read other files than the rest (`mixed_files`).
+//! Not modelled, because zkplan does not depend on it: watches, local sessions, read-only mode,
+//! standalone servers, quotas, the enforcement of znodes' ACLs, and what follows from configuration
+//! files that cannot be written.
 
 mod answers;
 mod chaos;
@@ -45,9 +50,11 @@ mod config;
 mod elections;
 mod held;
 mod in_flight;
+mod mixed_files;
 mod process;
 mod reconfig;
 mod requests;
+mod server_file;
 mod sessions;
 mod simulated_session;
 #[cfg(test)]
@@ -60,7 +67,9 @@ pub use chaos::{Fault, Kind, Operation};
 pub use client::{FaultInjector, Simulated};
 pub use config::Config;
 pub use held::Held;
+pub use mixed_files::Barred;
 pub use process::{Condition, PeerState, Process, ProcessId};
+pub use server_file::ServerFile;
 pub use simulated_session::SimulatedSession;
 pub use truth::{CommittedConfig, GroundTruth, SimEvent};
 pub use world::{AdminAction, Rules, Timing, World};

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::config::Config;
+use super::server_file::ServerFile;
 use super::tree::Tree;
 use crate::model::{Endpoint, Role, Server, ServerId};
 
@@ -38,7 +39,6 @@ pub enum PeerState {
 
 /// One server process.
 #[derive(Debug, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Process {
     /// Its id, and the addresses where it listens.
     pub line: Server,
@@ -50,13 +50,12 @@ pub struct Process {
     pub side: u8,
     /// Whether clients cannot reach it.
     pub hidden: bool,
-    /// Whether words beside `srvr` are whitelisted.
-    pub rich: bool,
     /// Whether its data directory came from another ensemble.
     pub alien: bool,
-    /// Whether it was started with the super user's digest
-    /// (`zookeeper.DigestAuthenticationProvider.superDigest`).
-    pub knows_super: bool,
+    /// The files on its disk.
+    pub file: ServerFile,
+    /// The files as it read them at its last start.
+    pub runs: ServerFile,
     /// Its state.
     pub now: PeerState,
     /// The committed configuration that it knows (`QuorumPeer.getQuorumVerifier`).
@@ -100,9 +99,9 @@ impl Process {
             condition: Condition::Up,
             side: 0,
             hidden: false,
-            rich: true,
             alien: false,
-            knows_super: true,
+            file: ServerFile::default(),
+            runs: ServerFile::default(),
             now: PeerState::Looking,
             config: Arc::clone(config),
             seen: Arc::clone(config),
@@ -120,6 +119,12 @@ impl Process {
             syncing: None,
             missed: None,
         }
+    }
+
+    /// Changes its files and has it run with them, as if it had started so.
+    pub fn set_up(&mut self, change: impl FnOnce(&mut ServerFile)) {
+        change(&mut self.file);
+        self.runs = self.file.clone();
     }
 
     /// Its id.

@@ -25,7 +25,7 @@ impl World {
         session: i64,
         session_checked: Result<(), ErrorCode>,
     ) -> Result<Arc<Config>, ErrorCode> {
-        if !self.rules.reconfig_enabled {
+        if !self.is_reconfig_enabled() {
             return Err(ErrorCode::ReconfigDisabled);
         }
         session_checked?;
@@ -36,7 +36,7 @@ impl World {
 
     /// Everything between the check of the session and that of the ACL.
     pub(super) fn checked(&self, request: &Update, base: i64) -> Result<Arc<Config>, ErrorCode> {
-        if !self.rules.reconfig_enabled {
+        if !self.is_reconfig_enabled() {
             return Err(ErrorCode::ReconfigDisabled);
         }
         if self.tail.iter().any(|proposal| proposal.config().is_some()) {
@@ -53,6 +53,11 @@ impl World {
             return Err(ErrorCode::BadArguments);
         }
         if next.is_quorum(&self.synced()) { Ok(next) } else { Err(ErrorCode::NewConfigNoQuorum) }
+    }
+
+    /// Whether the leader takes reconfigs: its own file decides.
+    fn is_reconfig_enabled(&self) -> bool {
+        self.term.is_none_or(|term| self.processes[term.place.0].runs.reconfig_enabled)
     }
 
     /// Whether the leader saw that version last.
@@ -173,12 +178,13 @@ impl World {
         process.turns_at = Some(until);
     }
 
-    /// A process takes the committed configuration on (`QuorumPeer.processReconfig`).
+    /// A process takes the committed configuration on, if it has `reconfigEnabled=true`
+    /// (`QuorumPeer.processReconfig`).
     pub(super) fn adopt(&mut self, at: ProcessId) {
         let config = Arc::clone(&self.config);
         let pending = self.tail.iter().find_map(Proposal::config).cloned();
         let process = &mut self.processes[at.0];
-        if process.missed == Some(config.version()) {
+        if !process.runs.reconfig_enabled || process.missed == Some(config.version()) {
             return;
         }
         process.missed = None;

@@ -241,7 +241,8 @@ impl World {
                 matches!(self.processes[at].now, PeerState::Following | PeerState::Leading);
             if follows && self.is_in_touch(ProcessId(at)) {
                 self.processes[at].logged = zxid;
-                if let Some(config) = &config {
+                let keeps = self.processes[at].runs.reconfig_enabled;
+                if let Some(config) = config.as_ref().filter(|_| keeps) {
                     self.processes[at].seen = Arc::clone(config);
                 }
             }

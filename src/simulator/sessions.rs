@@ -40,11 +40,14 @@ impl World {
         }
     }
 
-    /// `SessionTrackerImpl.initializeNextSessionId`: the id's low byte on top.
+    /// `SessionTrackerImpl.initializeNextSessionId`: the id's low byte on top, then when the tracker was
+    /// made, which is anew whenever the server starts to serve; here, how often it has.
     pub(super) fn next_session_id(&mut self, owner: ProcessId) -> i64 {
         self.next_session += 1;
-        let [low, ..] = self.processes[owner.0].id().get().to_le_bytes();
-        i64::from(low) << 56 | self.next_session
+        let process = &self.processes[owner.0];
+        let [low, ..] = process.id().get().to_le_bytes();
+        let tracker = i64::from(process.incarnation) << 16;
+        i64::from(low) << 56 | (tracker + self.next_session)
     }
 
     /// A client starts or stops authenticating.
@@ -58,7 +61,8 @@ impl World {
     /// (`DigestAuthenticationProvider.superDigest` is a property of each server's process), and the
     /// leader trusts that server (`Request.authInfo`).
     pub(super) fn is_authorised(&self, session: i64) -> bool {
-        let is_super = |held: &Held| held.authenticates && self.processes[held.owner.0].knows_super;
+        let is_super =
+            |held: &Held| held.authenticates && self.processes[held.owner.0].runs.knows_super;
         !self.rules.needs_auth || self.sessions.get(&session).is_some_and(is_super)
     }
 

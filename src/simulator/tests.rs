@@ -97,7 +97,8 @@ fn a_joiner_follows_without_a_vote_and_then_with_one() {
 #[test]
 fn the_checks_of_a_reconfig_come_in_zookeepers_order() {
     let mut closed = world("1 2 3");
-    closed.rules.reconfig_enabled = false;
+    let leader = closed.leader().expect("a leader");
+    closed.process_mut(leader).set_up(|file| file.reconfig_enabled = false);
     closed.rules.needs_auth = true;
     let refused = |world: World, change: &Reconfig, base: i64| {
         let code = world.reconfigured(&Update::Incremental(change.clone()), base, 0, Ok(()));
@@ -105,7 +106,7 @@ fn the_checks_of_a_reconfig_come_in_zookeepers_order() {
     };
     assert_eq!(refused(closed.clone(), &leave(9), 7), ErrorCode::ReconfigDisabled);
     let mut open = closed;
-    open.rules.reconfig_enabled = true;
+    open.process_mut(leader).set_up(|file| file.reconfig_enabled = true);
     assert_eq!(refused(open.clone(), &leave(9), 7), ErrorCode::BadVersion);
     let mut bare = join("4");
     bare.joining[0].client = None;
@@ -351,7 +352,7 @@ fn words_are_answered_by_serving_servers() {
     assert!(ask(&port, 3, FourLetterWord::Srvr).is_ok_and(|text| text.contains("Mode: leader")));
     assert!(ask(&port, 1, FourLetterWord::Conf).is_ok_and(|text| text.contains("serverId=1")));
     let (one, two) = (place(&port, 1), place(&port, 2));
-    port.world().process_mut(one).rich = false;
+    port.world().process_mut(one).set_up(|file| file.allows_words = false);
     assert_eq!(ask(&port, 1, FourLetterWord::Conf), Err(NoAnswer::NotWhitelisted));
     port.world().freeze(two);
     assert_eq!(ask(&port, 2, FourLetterWord::Srvr), Err(NoAnswer::AnswerTimedOut));

@@ -59,8 +59,6 @@ impl Default for Timing {
 #[expect(clippy::struct_excessive_bools, reason = "each is a setting with ZooKeeper's own name")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
-    /// `reconfigEnabled`, the same on every server.
-    pub reconfig_enabled: bool,
     /// `standaloneEnabled`, the same on every server.
     pub standalone_enabled: bool,
     /// Whether only authenticated sessions may change the configuration.
@@ -75,13 +73,7 @@ pub struct Rules {
 
 impl Default for Rules {
     fn default() -> Self {
-        Self {
-            reconfig_enabled: true,
-            standalone_enabled: true,
-            needs_auth: false,
-            fences: true,
-            versions: true,
-        }
+        Self { standalone_enabled: true, needs_auth: false, fences: true, versions: true }
     }
 }
 
@@ -223,7 +215,8 @@ impl World {
         let first = self.first_config(&line);
         let address = self.address(&line.peer().host);
         let mut process = Process::new(line, address, &first);
-        process.rich = self.processes.first().is_none_or(|process| process.rich);
+        let words = self.processes.first().is_none_or(|first| first.runs.allows_words);
+        process.set_up(|file| file.allows_words = words);
         self.processes.push(process);
         self.refresh();
         ProcessId(self.processes.len() - 1)
@@ -250,7 +243,7 @@ impl World {
         &self.processes[at.0]
     }
 
-    /// One process, to set what the world itself does not change: `rich`, `alien`.
+    /// One process, to set what the world itself does not change: its files, `alien`.
     pub fn process_mut(&mut self, at: ProcessId) -> &mut Process {
         &mut self.processes[at.0]
     }
@@ -309,8 +302,8 @@ impl World {
         }
     }
 
-    /// Starts a process again where it was, with what it has on disk. A process does not start if
-    /// no configuration on its disk contains it (`QuorumPeer.start`: "My id … not in the peer
+    /// Starts a process again where it was, with the files and the data on its disk. A process does not
+    /// start if no configuration on its disk contains it (`QuorumPeer.start`: "My id … not in the peer
     /// list").
     pub fn start(&mut self, at: ProcessId) -> bool {
         self.touch();
@@ -318,6 +311,7 @@ impl World {
         let named = process.config.names(process.id()) || process.seen.names(process.id());
         if process.condition == Condition::Down && named {
             process.condition = Condition::Up;
+            process.runs = process.file.clone();
             process.exits_at = None;
             process.look();
             self.turned(at);

@@ -104,7 +104,7 @@ impl Prepared {
         }
         let places: Vec<ProcessId> = world.processes().map(|(at, _)| at).collect();
         for at in &places {
-            world.process_mut(*at).rich = shape.rich;
+            world.process_mut(*at).set_up(|file| file.allows_words = shape.rich);
         }
         for down in servers(shape.down) {
             if let Some(at) = world.place_of(down.id) {

@@ -8,13 +8,14 @@
 
 mod case;
 mod cases;
+mod mixed_files;
 mod play;
 mod stage;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use zkplan::model::{Server, ServerId, VoteWeight};
+use zkplan::model::{Endpoint, Server, ServerId, VoteWeight};
 use zkplan::simulator::World;
 
 use case::{Case, Told};
@@ -76,6 +77,24 @@ fn a_server_without_the_super_user_answers_as_simulated() {
     agree(&ensemble, &cast, false, &cases::of_three_without_super_user_on_the_first());
 }
 
+/// Rules R1 of restarts with other files, and the way out.
+#[test]
+fn a_server_that_is_ahead_of_its_leader_answers_as_simulated() {
+    let ensemble = Builder::rich().reconfig_enabled(false).start();
+    let cast = Cast { voters: &[1, 2, 3], without_reconfigs: true, ..Cast::default() };
+    agree(&ensemble, &cast, false, &mixed_files::with_one_text());
+}
+
+/// Rule R2, likewise. Every word is allowed. The ticks are long: a server that the leader gives up for a
+/// moment looks for one again, and is kept out then.
+#[test]
+fn a_server_that_cannot_take_a_text_on_answers_as_simulated() {
+    let ensemble = Builder::plain().host("127.0.0.1").reconfig_enabled(false);
+    let ensemble = ensemble.setting("4lw.commands.whitelist", "*");
+    let cast = Cast { voters: &[1, 2, 3], without_reconfigs: true, ..Cast::default() };
+    agree(&ensemble.start(), &cast, false, &mixed_files::with_own_ports());
+}
+
 /// Who plays.
 #[derive(Default)]
 struct Cast {
@@ -87,6 +106,8 @@ struct Cast {
     dead: &'static [u8],
     /// Servers that do not know the super user.
     without_super_user: &'static [u8],
+    /// Whether no server takes reconfigs.
+    without_reconfigs: bool,
 }
 
 /// Somebody whose ports are free.
@@ -106,7 +127,14 @@ fn agree(ensemble: &Ensemble, cast: &Cast, standalone_enabled: bool, cases: &[Ca
     };
     let lines: BTreeMap<ServerId, Server> = running.iter().chain(cast.dead).map(line).collect();
     let up: BTreeSet<ServerId> = running.iter().map(|id| ServerId::new((*id).into())).collect();
-    let mut known = Knowledge::new(lines.clone(), real.line(SPARE), up);
+    let port = |id: &u8| (ServerId::new((*id).into()), ensemble.client_address(*id).port());
+    let ports: BTreeMap<ServerId, u16> = running.iter().map(port).collect();
+    let asked_at = ports.iter().map(|(id, port)| {
+        let host = lines[id].peer().host.clone();
+        (*id, Endpoint::plain(host, *port))
+    });
+    let known = Knowledge::new(lines.clone(), real.line(SPARE), up);
+    let mut known = known.asking(asked_at.collect());
     let fresh = known.clone();
     let mut imagined: Option<(World, Knowledge)> = None;
     let (mut table, mut wrong, mut agreed) = (String::new(), String::new(), 0);
@@ -116,9 +144,12 @@ fn agree(ensemble: &Ensemble, cast: &Cast, standalone_enabled: bool, cases: &[Ca
             let members = [cast.voters, cast.observers].concat();
             let mut world =
                 stage::world(&lines, &members, cast.joiners, known.leader(), standalone_enabled);
+            if cast.without_reconfigs {
+                world = stage::without_reconfigs(world, &ports);
+            }
             for id in cast.without_super_user {
                 let place = world.place_of(ServerId::new((*id).into())).expect("it was placed");
-                world.process_mut(place).knows_super = false;
+                world.process_mut(place).set_up(|file| file.knows_super = false);
             }
             (world, fresh.clone())
         });

@@ -2,6 +2,7 @@
 
 use zkplan::ensemble::ErrorCode;
 use zkplan::model::Role;
+use zkplan::simulator::Barred;
 
 /// A rule.
 pub(super) struct Case {
@@ -10,6 +11,7 @@ pub(super) struct Case {
 }
 
 /// One thing that is done.
+#[derive(Clone)]
 pub(super) struct Step {
     pub(super) deed: AdminAction,
     pub(super) told: Told,
@@ -42,8 +44,11 @@ pub(super) enum Who {
     Voter(usize),
     /// Whom the last request was about.
     Last,
+    /// The server that led at the first look, and then the other voters of then, by ascending id.
+    Then(usize),
 }
 
+#[derive(Clone)]
 pub(super) enum AdminAction {
     /// Sends a reconfig on a session of its own, and looks at all servers once they are calm.
     Send(Request),
@@ -88,6 +93,12 @@ pub(super) enum AdminAction {
     Start(Who),
     Freeze(Who),
     Thaw(Who),
+    /// Sets `reconfigEnabled=true` in the file of a server.
+    Enable(Who),
+    /// Waits until a server that runs is seen to try again and again in vain.
+    FindBarred(Who, Barred),
+    /// Expects it to serve again from now on.
+    ExpectBack(Who),
 }
 
 /// A part of a transaction.

@@ -17,6 +17,8 @@ use zkplan::observe::{
     observe,
 };
 
+use zkplan::simulator::Barred;
+
 use super::case::{AdminAction, Case, Differs, Line, Part, Request, Told, Who};
 use super::stage::Stage;
 use crate::harness::{PATIENCE, SUPER_PASSWORD};
@@ -40,9 +42,15 @@ pub(super) struct Knowledge {
     spare: Server,
     /// Who runs, and is looked at.
     up: BTreeSet<ServerId>,
+    /// Who runs and can never serve as things are.
+    barred: BTreeSet<ServerId>,
     /// Who never runs, and is looked at.
     dead: BTreeSet<ServerId>,
+    /// Where servers are asked whose lines have no client part.
+    asked_at: BTreeMap<ServerId, Endpoint>,
     first: Option<ConfigVersion>,
+    /// The leader of the first look, and the other voters.
+    then: Vec<ServerId>,
     now: Option<Now>,
     last: Option<ServerId>,
 }
@@ -61,7 +69,13 @@ impl Knowledge {
         up: BTreeSet<ServerId>,
     ) -> Self {
         let dead = lines.keys().copied().filter(|id| !up.contains(id)).collect();
-        Self { lines, spare, up, dead, first: None, now: None, last: None }
+        let (barred, asked_at, then) = (BTreeSet::new(), BTreeMap::new(), Vec::new());
+        Self { lines, spare, up, barred, dead, asked_at, first: None, then, now: None, last: None }
+    }
+
+    /// Where servers are asked whose lines have no client part.
+    pub(super) fn asking(self, asked_at: BTreeMap<ServerId, Endpoint>) -> Self {
+        Self { asked_at, ..self }
     }
 
     pub(super) fn leader(&self) -> ServerId {
@@ -81,6 +95,7 @@ impl Knowledge {
                 let others = config.membership.voters().into_iter().filter(|id| id != leader);
                 others.collect::<Vec<_>>()[nth]
             }
+            Who::Then(nth) => self.then[nth],
             Who::Last => self.last.expect("a request before"),
         }
     }
@@ -91,7 +106,11 @@ impl Knowledge {
     }
 
     fn endpoint(&self, who: Who) -> Endpoint {
-        self.line_of(self.id(who)).client_endpoint().expect("every line has a client part")
+        self.asked_at(self.id(who)).expect("every line has a client part")
+    }
+
+    fn asked_at(&self, id: ServerId) -> Option<Endpoint> {
+        self.line_of(id).client_endpoint().or_else(|| self.asked_at.get(&id).cloned())
     }
 
     fn line(&self, line: &Line) -> Server {
@@ -121,12 +140,12 @@ impl Knowledge {
     }
 
     fn question(&self) -> Question {
-        let all: Vec<ServerId> = self.up.union(&self.dead).copied().collect();
-        let wanted = all.iter().map(|id| {
-            let server = self.line_of(*id).clone();
-            (*id, Wanted { endpoint: server.client_endpoint(), server, admin: None })
+        let all = self.up.iter().chain(&self.dead).chain(&self.barred).copied();
+        let wanted = all.map(|id| {
+            let server = self.line_of(id).clone();
+            (id, Wanted { endpoint: self.asked_at(id), server, admin: None })
         });
-        let contacts = self.up.iter().filter_map(|id| self.line_of(*id).client_endpoint());
+        let contacts = self.up.iter().filter_map(|id| self.asked_at(*id));
         Question {
             contacts: contacts.collect(),
             wanted: wanted.collect(),
@@ -151,7 +170,17 @@ impl Knowledge {
         // (`QuorumPeer.restartLeaderElection`).
         let listens =
             |observed: &ServerObservation| observed.election_port == Some(PortState::Open);
-        let calm = |id: &ServerId| seen.servers.get(id).is_some_and(|s| healthy(s) && listens(s));
+        // One without reconfigs follows with its own file, under a leader that has given a version.
+        let follows_with_its_file = |observed: &ServerObservation| {
+            let has_none =
+                observed.config.as_ref().is_some_and(|config| config.value.version.is_zero());
+            has_none
+                && observed.status == ServerStatus::OtherConfiguration
+                && !seen.config.version.is_zero()
+        };
+        let serves =
+            |observed: &ServerObservation| healthy(observed) || follows_with_its_file(observed);
+        let calm = |id: &ServerId| seen.servers.get(id).is_some_and(|s| serves(s) && listens(s));
         seen.leader.is_some() && seen.write_committed && self.up.iter().all(calm)
     }
 }
@@ -210,6 +239,17 @@ impl<S: Stage> Player<'_, S> {
             | AdminAction::Start(_)
             | AdminAction::Freeze(_)
             | AdminAction::Thaw(_) => self.turns(deed),
+            AdminAction::Enable(who) => {
+                self.stage.enable(self.knowledge.id(*who));
+                Told::Done.alone()
+            }
+            AdminAction::ExpectBack(who) => {
+                let id = self.knowledge.id(*who);
+                self.knowledge.barred.remove(&id);
+                self.knowledge.up.insert(id);
+                Told::Done.alone()
+            }
+            AdminAction::FindBarred(who, why) => self.find_barred(*who, *why).await,
             AdminAction::SeeFromElsewhere(path) => self.see_from_elsewhere(path).await,
             AdminAction::AwaitGone(path) => {
                 for _ in 0..pauses() {
@@ -300,6 +340,7 @@ impl<S: Stage> Player<'_, S> {
             AdminAction::Freeze(_) => self.stage.freeze(id),
             _ => self.stage.thaw(id),
         }
+        self.knowledge.barred.remove(&id);
         if matches!(deed, AdminAction::Kill(_) | AdminAction::Freeze(_)) {
             self.knowledge.up.remove(&id);
         } else {
@@ -386,7 +427,7 @@ impl<S: Stage> Player<'_, S> {
                     if is_later && self.knowledge.is_calm(&seen) {
                         return self.takes(&seen);
                     }
-                    last = described(&seen).join("\n");
+                    last = described(&seen, &self.knowledge.barred).join("\n");
                     if is_later {
                         // Where servers listen now.
                         self.knows(&seen);
@@ -402,13 +443,18 @@ impl<S: Stage> Player<'_, S> {
     fn knows(&mut self, seen: &Observation) {
         if let Some(leader) = seen.leader {
             self.knowledge.first.get_or_insert(seen.config.version);
+            if self.knowledge.then.is_empty() {
+                let others = seen.config.membership.voters().into_iter();
+                let others = others.filter(|id| *id != leader);
+                self.knowledge.then = [leader].into_iter().chain(others).collect();
+            }
             self.knowledge.now = Some(Now { leader, config: seen.config.clone() });
         }
     }
 
     fn takes(&mut self, seen: &Observation) -> Answer {
         self.knows(seen);
-        Told::Done.with(described(seen))
+        Told::Done.with(described(seen, &self.knowledge.barred))
     }
 
     async fn find_no_quorum(&mut self) -> Answer {
@@ -427,6 +473,19 @@ impl<S: Stage> Player<'_, S> {
         let seen = see(&session, path, Told::Done).await;
         session.close().await;
         seen
+    }
+
+    async fn find_barred(&mut self, who: Who, why: Barred) -> Answer {
+        let (id, leader) = (self.knowledge.id(who), self.knowledge.now().leader);
+        self.knowledge.up.remove(&id);
+        self.knowledge.barred.insert(id);
+        for _ in 0..pauses() {
+            if self.stage.is_barred(id, leader, why) {
+                return Told::Done.alone();
+            }
+            self.stage.port().pause(PAUSE).await;
+        }
+        Told::Never.alone()
     }
 
     async fn ask_words(&self) -> Answer {
@@ -462,17 +521,21 @@ fn of_conf(conf: Conf, now: &EnsembleConfig) -> String {
 }
 
 /// Everything that a look shows and that does not differ by nature.
-fn described(seen: &Observation) -> Vec<String> {
+///
+/// A server that begins its election again and again closes its election port each time.
+fn described(seen: &Observation, barred: &BTreeSet<ServerId>) -> Vec<String> {
     let mut told = vec![
         format!("server {:?} leads", seen.leader.map(ServerId::get)),
         format!("reconfig disabled: {}", seen.reconfig_disabled),
+        format!("version 0: {}", seen.config.version.is_zero()),
         format!("identity: {:?}", seen.identity),
     ];
     told.extend(lines(&seen.config.membership));
     told.extend(seen.servers.values().map(|observed| {
         let own = observed.own_id.map(|told| told.value.get());
         let config = observed.config.as_ref().map(|told| told.value == seen.config);
-        let (quorum, election) = (observed.quorum_port, observed.election_port);
+        let (quorum, mut election) = (observed.quorum_port, observed.election_port);
+        election.take_if(|_| barred.contains(&observed.id));
         format!(
             "server {}: {:?}, says {:?} as {own:?}, the ensemble's configuration: {config:?}, own \
              ports {:?}, quorum port {quorum:?}, election port {election:?}",
