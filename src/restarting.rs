@@ -60,20 +60,22 @@ pub enum NextRestart {
 }
 
 /// A plan of restarts that is being carried out.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct RestartRun {
     checked: Arc<CheckedPlan>,
     /// Follows the restarts; `None` before the first look.
     roll: Option<Roll>,
     /// The server whose restart was begun last.
     begun: Option<ServerId>,
+    /// Servers that were away at the first look.
+    away: BTreeSet<ServerId>,
     done: Done,
 }
 
 impl RestartRun {
     /// Begins to carry a plan out.
     pub const fn new(checked: Arc<CheckedPlan>) -> Self {
-        Self { checked, roll: None, begun: None, done: Done::new() }
+        Self { checked, roll: None, begun: None, away: BTreeSet::new(), done: Done::new() }
     }
 
     /// The steps that are done: their servers were seen to be restarted and to be back, or had what
@@ -128,9 +130,11 @@ impl RestartRun {
             Some(roll) => roll,
             None => self.first(&sample, look.view),
         };
+        let is_led_enabled = sample.leader_enabled == Some(true);
+        self.reopen(&mut roll, look.view);
         let (changes, advice) = roll.advance(sample);
         let settled = self.settle(&roll, &advice, look.view);
-        let next = settled.unwrap_or_else(|| self.order(&roll, &advice, look.view));
+        let next = settled.unwrap_or_else(|| self.order(&roll, &advice, look.view, is_led_enabled));
         self.roll = Some(roll);
         (changes, next)
     }
@@ -154,9 +158,25 @@ impl RestartRun {
             })
         };
         let plan = self.checked.plan();
+        let is_away = |id: &ServerId| !is_healthy(sample, *id);
+        self.away = sample.servers.keys().copied().filter(is_away).collect();
         self.done = plan.steps().filter(has_all).map(|step| step.id.clone()).collect();
         let left = plan.steps().filter(|step| !self.done.contains(&step.id));
         Roll::of_servers(left.filter_map(Step::restart).map(|restart| restart.server).collect())
+    }
+
+    /// Has servers restarted after all that were counted as done, and are seen only now to lack what
+    /// their restarts were to bring: while the leader has `reconfigEnabled=false` no other shows it.
+    fn reopen(&mut self, roll: &mut Roll, view: View<'_>) {
+        let checked = Arc::clone(&self.checked);
+        for step in checked.plan().steps() {
+            let lacks = |restart: &Restart| !lacking(view, restart).is_empty();
+            if let Some(restart) = step.restart().filter(|restart| lacks(restart))
+                && self.done.remove(&step.id)
+            {
+                roll.forget(restart.server);
+            }
+        }
     }
 
     /// Counts servers whose gate has held as done, unless one has the old settings.
@@ -185,7 +205,13 @@ impl RestartRun {
         None
     }
 
-    fn order(&self, roll: &Roll, advice: &RollAdvice, view: View<'_>) -> NextRestart {
+    fn order(
+        &self,
+        roll: &Roll,
+        advice: &RollAdvice,
+        view: View<'_>,
+        is_led_enabled: bool,
+    ) -> NextRestart {
         let wait = |server, missing| NextRestart::Wait { server, missing };
         // Also if another server leads by then: two are never asked for at once.
         if let Some(begun) = self.begun.filter(|begun| !roll.restarted().contains(begun)) {
@@ -196,9 +222,15 @@ impl RestartRun {
         match advice {
             RollAdvice::AllSet | RollAdvice::Otherwise { .. } => NextRestart::Finished,
             RollAdvice::Restart { server, .. } => self.restart(*server, view),
-            // It was down before anything was restarted: that it is started is its step.
-            RollAdvice::Wait { server: Some(server), missing: RollMissing::Role(_), .. }
-                if self.was_down(*server) && !roll.restarted().contains(server) =>
+            // It was down before anything was restarted: that it is started is its step. One that runs
+            // and does not serve may have come back with its old file, and can never serve with it.
+            RollAdvice::Wait {
+                server: Some(server), missing: RollMissing::Role(status), ..
+            } if !roll.restarted().contains(server)
+                && (self.was_down(*server)
+                    || *status == StateWord::NotServing
+                        && is_led_enabled
+                        && self.brings_reconfigs(*server)) =>
             {
                 self.restart(*server, view)
             }
@@ -220,7 +252,14 @@ impl RestartRun {
             return NextRestart::Wait { server: Some(server), missing: RestartMissing::Role };
         };
         let now = Facts::of(view.seen, view.target);
-        let breaches = recheck(&self.checked, &self.done, &now);
+        let mut breaches = recheck(&self.checked, &self.done, &now);
+        // It serves nothing, so its restart takes nothing from the others, whatever comes after it.
+        if !now.live.contains(&server) {
+            let is_own = |own: &StepId| *own == step.id;
+            breaches.retain(|breach| {
+                breach.step.as_ref().is_none_or(|own| is_own(own) && breach.path.is_empty())
+            });
+        }
         if !breaches.is_empty() {
             return NextRestart::Unsafe(breaches);
         }
@@ -228,7 +267,13 @@ impl RestartRun {
     }
 
     fn was_down(&self, server: ServerId) -> bool {
-        !self.checked.plan().facts.live.contains(&server) && self.step_of(server).is_some()
+        let was_up = self.checked.plan().facts.live.contains(&server);
+        (!was_up || self.away.contains(&server)) && self.step_of(server).is_some()
+    }
+
+    fn brings_reconfigs(&self, server: ServerId) -> bool {
+        let restart = self.step_of(server).and_then(Step::restart);
+        restart.is_some_and(|restart| restart.brings.contains(&SettingName::ReconfigEnabled))
     }
 
     fn step_of(&self, server: ServerId) -> Option<&Step> {

@@ -267,6 +267,14 @@ impl Roll {
         }
     }
 
+    /// Takes a restart for none, and has its server restarted: what it was to bring is not there.
+    pub fn forget(&mut self, server: ServerId) {
+        self.restarted.remove(&server);
+        if let Some(servers) = &mut self.servers {
+            servers.insert(server);
+        }
+    }
+
     /// The servers that were seen to be restarted.
     pub const fn restarted(&self) -> &BTreeSet<ServerId> {
         &self.restarted

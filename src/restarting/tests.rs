@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::check::BreachKind;
-use crate::ensemble::{NoAnswer, ServerVersion};
+use crate::ensemble::{ErrorCode, NoAnswer, ServerVersion};
 use crate::model::{Bound, WantedSettings};
 use crate::observe::{ServerStatus, SettingValue, Source, Sourced};
 use crate::preflight::fixture::Scene;
@@ -72,7 +72,7 @@ impl Looks {
             if leads { ServerStatus::Leading } else { ServerStatus::Following };
         let answers = self.scene.of(number);
         answers.session_id = Some(0x0100_0000_0077_0000);
-        answers.without_rights = Some(Err(crate::ensemble::ErrorCode::NoAuth));
+        answers.without_rights = Some(Err(ErrorCode::NoAuth));
     }
 
     /// It is restarted with a file that has this limit, and looked at until its gate has held.
@@ -207,5 +207,77 @@ fn a_setting_that_does_not_show_any_more_is_not_taken_for_there() {
     let unseen = Err(crate::observe::NotSeen::ConfNotAllowed);
     looks.scene.observed(1).settings.set(SettingName::InitLimit, unseen);
     let mut run = RestartRun::new(plan);
+    assert_eq!(looks.next(&mut run), begins(1));
+}
+
+impl Looks {
+    /// The spec wants `reconfigEnabled`, which no server has; the leader shows that.
+    fn wanting_reconfigs() -> Self {
+        let mut looks = Self::wanting(None);
+        looks.scene.target.settings.reconfig_enabled = true;
+        looks.scene.seen.reconfig_disabled = true;
+        let own = looks.scene.observed(3).config.as_mut().expect("its configuration");
+        own.value.version = "0".parse().expect("a version");
+        looks.scene.of(3).reconfig = Some(Err(ErrorCode::ReconfigDisabled));
+        looks
+    }
+
+    fn has_reconfigs(&mut self, number: i64) {
+        let seen = Sourced { value: SettingValue::Flag(true), source: Source::Conf };
+        self.scene.observed(number).settings.set(SettingName::ReconfigEnabled, Ok(seen));
+    }
+
+    /// Another server leads and takes reconfigs. Server 3, which led, runs and looks for a leader.
+    fn led_anew(&mut self, number: i64) {
+        self.scene.seen.leader = Some(id(number));
+        self.scene.seen.reconfig_disabled = false;
+        self.scene.observed(number).status = ServerStatus::Leading;
+        self.scene.of(number).reconfig = Some(Err(ErrorCode::NoAuth));
+        let observed = self.scene.observed(3);
+        (observed.status, observed.config) = (ServerStatus::NotServing, None);
+        let answers = self.scene.of(3);
+        (answers.session_id, answers.without_rights, answers.reconfig) = (None, None, None);
+    }
+}
+
+/// The leader has died in the middle, and its old file keeps it away. It is waited for in vain, and it
+/// serves nothing: its restart takes nothing.
+#[test]
+fn a_server_that_its_old_file_keeps_away_is_next() {
+    let mut looks = Looks::wanting_reconfigs();
+    let mut run = looks.run(&[]);
+    looks.has_reconfigs(1);
+    assert_eq!(looks.next(&mut run), begins(2), "server 1 has it already");
+    looks.led_anew(1);
+    assert_eq!(looks.next(&mut run), begins(3));
+}
+
+/// The same for an apply that is typed again, of a plan that was made while all were up.
+#[test]
+fn a_run_that_begins_while_a_server_is_kept_away_has_it_restarted_first() {
+    let mut looks = Looks::wanting_reconfigs();
+    let plan = Arc::clone(&looks.run(&[]).checked);
+    assert_eq!(plan.plan().steps().count(), 3);
+    looks.has_reconfigs(1);
+    looks.led_anew(1);
+    assert_eq!(looks.next(&mut RestartRun::new(plan)), begins(3));
+}
+
+/// It failed before its turn and came back with its old file. While the leader had none of it, nothing
+/// showed that.
+#[test]
+fn a_server_that_shows_only_later_that_it_has_the_old_file_is_restarted_again() {
+    let mut looks = Looks::wanting(Some(20));
+    let mut run = looks.run(&[]);
+    assert_eq!(looks.next(&mut run), begins(1));
+    let hidden = Err(crate::observe::NotSeen::LeaderFirst);
+    run.begin(id(1));
+    looks.stopped(1);
+    looks.next(&mut run);
+    looks.back(1);
+    looks.scene.observed(1).settings.set(SettingName::InitLimit, hidden);
+    looks.next(&mut run);
+    assert_eq!(looks.next(&mut run), begins(2), "what cannot be seen is no difference");
+    looks.has_init_limit(1, 10);
     assert_eq!(looks.next(&mut run), begins(1));
 }

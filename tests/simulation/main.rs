@@ -15,6 +15,7 @@ mod example;
 mod faults;
 mod judging;
 mod plain;
+mod rolls;
 mod runs;
 mod schedule;
 mod shapes;
