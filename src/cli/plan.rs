@@ -384,7 +384,9 @@ fn texts(
                     Ok(()) => Ok(PlanFile { path, plan_id: plan_id.as_str() }),
                     Err(error) => Err(error.message.as_str()),
                 });
-                let is_new = checked.plan().reconfigs() > 0 && position.is_none();
+                let plan = checked.plan();
+                let does_any = plan.reconfigs() > 0 || plan.restarts_servers();
+                let is_new = does_any && position.is_none();
                 let alone = outcomes.len() == 1 && is_new;
                 let rehearsed = alone.then(|| rehearsal::summary(checked, BESIDE_PLANNING));
                 let (rehearsed, flags) =

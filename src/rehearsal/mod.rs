@@ -1,9 +1,9 @@
 //! Simulates a plan with every server and every zone failing at every moment.
 //!
 //! In: a checked plan. Out: a [`Rehearsal`]. It covers the moment before the first step and the
-//! moment after each reconfig. For each it says which server or zone fails, whether writes continue
-//! without it, how far apply gets, and whether a second apply reaches the target once the server is
-//! back. No server is contacted.
+//! moment after each reconfig or restart. For each it says which server or zone fails, whether writes
+//! continue without it, how far apply gets, and whether a second apply reaches the target once the
+//! server is back. No server is contacted.
 //!
 //! The ensemble is that of [`crate::simulator`], built from the plan's facts: members
 //! that answered are up, other members are down, joiners follow without a vote. The driver is the
@@ -12,12 +12,18 @@
 //! cut off from each other, from the rest and from zkplan. Both come back with what they had on
 //! disk.
 //!
+//! Of a plan of restarts ([`restart_roll`]) the code that says which server is next is the one that
+//! ships. A person edits the files of a server just before its restart. So a server that fails before
+//! its turn comes back with its old file, and where `reconfigEnabled` is switched on that may keep it
+//! away ([`StuckServer`]).
+//!
 //! The plan is applied once without a failure. The ensemble, with its journal, is kept at each
 //! moment, and each rehearsal begins there. Servers that differ only in their id are rehearsed
 //! once. If that is still too much work, an even sample is simulated, and the rest is counted
 //! ([`Rehearsal::played`] of [`Rehearsal::failures`]). The limit is work, not time, so no clock is
 //! needed.
 
+mod restart_roll;
 mod run;
 mod simulated_plan;
 mod who;
@@ -30,9 +36,12 @@ use crate::apply::position::{implied, position};
 use crate::apply::{Outcome, Wait};
 use crate::check::{Breach, CheckedPlan};
 use crate::model::{Millis, ServerId};
-use crate::plan::{Done, Plan, StepId};
-use crate::simulator::{AdminAction, Simulated, World};
+use crate::plan::{Done, Plan, Step, StepId};
+use crate::restarting::RestartRun;
+pub use crate::simulator::Barred;
+use crate::simulator::{AdminAction, ProcessId, Simulated, World};
 
+use self::restart_roll::{RestartApply, Turn, is_rolled};
 use self::run::{Applied, StopAt, apply, settle};
 use self::simulated_plan::SimulatedPlan;
 use self::who::{FailureMode, candidates};
@@ -74,12 +83,14 @@ pub struct Rehearsal {
     pub of_moments: usize,
     /// All possible failures: of each server and zone at each moment.
     pub failures: usize,
+    /// Whether the plan restarts servers. It has no reconfigs then.
+    pub is_of_restarts: bool,
 }
 
-/// A moment: just after a reconfig has committed, or before the first one.
+/// A moment: just after a reconfig has committed or a restart was proven, or before the first one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moment {
-    /// The reconfig that has committed; `None` before the first.
+    /// The reconfig that has committed, or the restart; `None` before the first.
     pub after: Option<StepId>,
     /// The simulated failures.
     pub failures: Vec<Failure>,
@@ -96,6 +107,19 @@ pub struct Failure {
     pub apply_result: ApplyResult,
     /// What a second apply achieves once the server is back.
     pub recovery: Recovery,
+    /// Servers that run again once it is back, and can never serve with the files that they have read.
+    pub stuck: Vec<StuckServer>,
+}
+
+/// A server that looks for a leader for ever with the files that it has read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StuckServer {
+    /// The server.
+    pub server: ServerId,
+    /// Why.
+    pub why: Barred,
+    /// Whether it serves after the restarts of the second apply.
+    pub is_cured: bool,
 }
 
 /// Whether clients can write.
@@ -172,7 +196,7 @@ impl Rehearsal {
     }
 }
 
-/// Rehearses a plan within `limits`. A plan without a reconfig has no moments.
+/// Rehearses a plan within `limits`. A plan without a reconfig and without a restart has no moments.
 pub fn rehearse(checked: &CheckedPlan, limits: RehearsalLimits) -> Result<Rehearsal, Unrehearsed> {
     // The code that is rehearsed logs what it does to servers; no server is there.
     with_default(NoSubscriber::new(), || Ok(baseline(checked, limits.moments)?.played(limits.work)))
@@ -184,7 +208,8 @@ pub fn summary(checked: &CheckedPlan, work: u64) -> Result<Rehearsal, Unrehearse
     let plan = checked.plan();
     let joiners = plan.target.ids().difference(&plan.facts.base.membership.ids()).count();
     let servers = plan.facts.base.membership.len() + joiners;
-    let undisturbed = ((plan.reconfigs() + BEGINNING) * servers) as u64;
+    let restarts = plan.steps().filter(|step| step.restart().is_some()).count();
+    let undisturbed = ((plan.reconfigs() + restarts + BEGINNING) * servers) as u64;
     if undisturbed > work / 2 {
         return Err(Unrehearsed::TooMuch);
     }
@@ -212,11 +237,13 @@ struct Baseline {
 /// The ensemble at a moment.
 struct Checkpoint {
     after: Option<StepId>,
-    /// Reconfigs that have committed.
+    /// Reconfigs that have committed, or restarts that are done.
     committed: Vec<StepId>,
     /// Whether this is the last moment.
     is_last: bool,
     world: World,
+    /// The apply, where it is one of restarts: it keeps nothing in the ensemble.
+    roll: Option<RestartRun>,
     candidates: Vec<(FailureTarget, FailureMode)>,
 }
 
@@ -236,7 +263,10 @@ impl Baseline {
             if moments.last().is_none_or(|moment| moment.after != checkpoint.after) {
                 moments.push(Moment { after: checkpoint.after.clone(), failures: Vec::new() });
             }
-            let failure = play(&self.simulated, checkpoint, who.clone(), mode);
+            let failure = match &checkpoint.roll {
+                Some(run) => play_roll(&self.simulated, (checkpoint, run), who.clone(), mode),
+                None => play(&self.simulated, checkpoint, who.clone(), mode),
+            };
             if let Some(moment) = moments.last_mut() {
                 moment.failures.push(failure);
             }
@@ -247,6 +277,7 @@ impl Baseline {
             moments,
             of_moments: self.moments,
             failures: self.failures,
+            is_of_restarts: self.simulated.plan().restarts_servers(),
         }
     }
 
@@ -262,6 +293,9 @@ impl Baseline {
 
 fn baseline(checked: &CheckedPlan, most: usize) -> Result<Baseline, Unrehearsed> {
     let simulated = SimulatedPlan::of(checked).map_err(Unrehearsed::BreaksRules)?;
+    if simulated.plan().restarts_servers() {
+        return baseline_of_restarts(simulated, most);
+    }
     let reconfigs = simulated.plan().reconfigs();
     if reconfigs == 0 {
         return Ok(Baseline { simulated, checkpoints: Vec::new(), moments: 0, failures: 0 });
@@ -272,7 +306,7 @@ fn baseline(checked: &CheckedPlan, most: usize) -> Result<Baseline, Unrehearsed>
     let mut checkpoints: Vec<Checkpoint> = Vec::new();
     let mut committed: Vec<StepId> = Vec::new();
     let mut take = |world: &World, committed: &[StepId]| {
-        let candidates = candidates(&simulated, world);
+        let candidates = candidates(&simulated, world, &BTreeSet::new());
         failures += candidates.iter().map(|(who, _)| who.count()).sum::<usize>();
         if kept.binary_search(&committed.len()).is_ok() {
             checkpoints.push(Checkpoint {
@@ -280,6 +314,7 @@ fn baseline(checked: &CheckedPlan, most: usize) -> Result<Baseline, Unrehearsed>
                 committed: committed.to_vec(),
                 is_last: committed.len() == reconfigs,
                 world: left_alone(world),
+                roll: None,
                 candidates,
             });
         }
@@ -298,6 +333,46 @@ fn baseline(checked: &CheckedPlan, most: usize) -> Result<Baseline, Unrehearsed>
     }
     drop(port);
     Ok(Baseline { simulated, checkpoints, moments, failures })
+}
+
+/// The same of a plan of restarts.
+fn baseline_of_restarts(simulated: SimulatedPlan, most: usize) -> Result<Baseline, Unrehearsed> {
+    let plan = simulated.plan();
+    let moments = plan.steps().count() + 1;
+    let kept = evenly(most, moments);
+    let port = Simulated::new(simulated.world.clone());
+    let mut apply = RestartApply::new(&simulated, &port);
+    apply.begin_to_look();
+    let mut failures = 0;
+    let mut checkpoints: Vec<Checkpoint> = Vec::new();
+    let mut committed: Vec<StepId> = Vec::new();
+    loop {
+        let world = port.world().clone();
+        let done = plan.steps().filter(|step| committed.contains(&step.id));
+        let renewed = done.flat_map(Step::servers).collect();
+        let candidates = candidates(&simulated, &world, &renewed);
+        failures += candidates.iter().map(|(who, _)| who.count()).sum::<usize>();
+        if kept.binary_search(&committed.len()).is_ok() {
+            checkpoints.push(Checkpoint {
+                after: committed.last().cloned(),
+                committed: committed.clone(),
+                is_last: committed.len() + 1 == moments,
+                world,
+                roll: Some(apply.run().clone()),
+                candidates,
+            });
+        }
+        match apply.goes_on() {
+            Turn::Done(step) => committed.push(step),
+            Turn::Ended(Outcome::Finished) => break,
+            Turn::Ended(end) => {
+                let result = result_of_roll(&simulated, &port, &apply, end);
+                return Err(Unrehearsed::Undisturbed(result));
+            }
+        }
+    }
+    drop(apply);
+    Ok(Baseline { moments: committed.len() + 1, simulated, checkpoints, failures })
 }
 
 /// The servers that a plan waits for, if they were already down when it was made.
@@ -352,7 +427,64 @@ fn play(
                 other => Recovery::Failed(other),
             }
         };
-    Failure { who, writes, apply_result, recovery }
+    Failure { who, writes, apply_result, recovery, stuck: Vec::new() }
+}
+
+/// The same in the middle of restarts: the running apply goes on, and is typed again when it has ended.
+fn play_roll(
+    simulated: &SimulatedPlan,
+    (checkpoint, run): (&Checkpoint, &RestartRun),
+    who: FailureTarget,
+    mode: &FailureMode,
+) -> Failure {
+    let writes = writes(&checkpoint.world, mode);
+    let port = Simulated::new(checkpoint.world.clone());
+    mode.inflict(&mut port.world());
+    let mut running = RestartApply::of(simulated, &port, run.clone());
+    // With the last restart the apply has ended.
+    let end = if checkpoint.is_last { Outcome::Finished } else { running.ends() };
+    let apply_result = result_of_roll(simulated, &port, &running, end);
+    bring_back(&mut port.world(), simulated, mode);
+    let barred: Vec<(ProcessId, ServerId, Barred)> = {
+        let world = port.world();
+        let all = world.processes().map(|(at, process)| (at, process.id()));
+        all.filter_map(|(at, id)| Some((at, id, world.barred(at)?))).collect()
+    };
+    let is_done = |world: &mut World| is_at_target(world, simulated) && is_rolled(world, simulated);
+    let recovery = if apply_result == ApplyResult::Completes && is_done(&mut port.world()) {
+        Recovery::AtTarget
+    } else {
+        let mut again = RestartApply::new(simulated, &port);
+        let end = again.ends();
+        match result_of_roll(simulated, &port, &again, end) {
+            ApplyResult::Completes if is_done(&mut port.world()) => Recovery::Resumed,
+            other => Recovery::Failed(other),
+        }
+    };
+    let stuck = barred.into_iter().map(|(at, server, why)| {
+        let is_cured = port.world().barred(at).is_none();
+        StuckServer { server, why, is_cured }
+    });
+    Failure { who, writes, apply_result, recovery, stuck: stuck.collect() }
+}
+
+fn result_of_roll(
+    simulated: &SimulatedPlan,
+    port: &Simulated,
+    apply: &RestartApply<'_>,
+    end: Outcome,
+) -> ApplyResult {
+    let leader = {
+        let world = port.world();
+        world.leader().map(|at| world.process(at).id())
+    };
+    let next = simulated.plan().next_steps(apply.run().done(), leader);
+    let at = next.first().map(|step| step.id.clone());
+    match end {
+        Outcome::Finished => ApplyResult::Completes,
+        Outcome::RanOut { waits, .. } => ApplyResult::Waits { at, waits },
+        end => ApplyResult::Stops { at, end: Box::new(end) },
+    }
 }
 
 fn writes(world: &World, mode: &FailureMode) -> Writes {

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use crate::check::{Breach, CheckedPlan, check};
 use crate::ensemble::Ensemble;
 use crate::model::{
-    ClientAddress, Connect, Endpoint, Folder, Membership, Millis, Reach, Server, ServerId, Target,
-    Timeouts,
+    Bound, ClientAddress, Connect, Endpoint, Folder, Membership, Millis, Reach, Server, ServerId,
+    SettingName, Target, Timeouts,
 };
 use crate::observe::Identity;
-use crate::plan::{Action, Plan};
+use crate::plan::{Action, Plan, Step};
 use crate::saved::plan_id;
-use crate::simulator::{ProcessId, Rules, Simulated, Timing, World};
+use crate::simulator::{ProcessId, Rules, ServerFile, Simulated, Timing, World};
 
 /// The session time-out.
 const SESSION_MS: u64 = 4000;
@@ -60,6 +60,9 @@ impl SimulatedPlan {
 /// rehearsal slower.
 fn as_rehearsed(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
+    if plan.restarts_servers() {
+        as_restarted(&mut plan);
+    }
     plan.policy.stable_for = Millis(0);
     plan.facts.identity = Identity::NoneYet;
     plan.facts.leader_zxid = None;
@@ -98,6 +101,50 @@ fn as_rehearsed(plan: &Plan) -> Plan {
     plan
 }
 
+/// The simulator has one release, and no password. A restart that brings one of them is done because it
+/// is asked for.
+fn as_restarted(plan: &mut Plan) {
+    (plan.settings.version, plan.settings.superuser) = (None, false);
+    for step in plan.phases.iter_mut().flat_map(|phase| &mut phase.steps) {
+        let Action::Restart(restart) = &mut step.action else { continue };
+        for name in [SettingName::Version, SettingName::Superuser] {
+            restart.is_asked |= restart.brings.remove(&name);
+        }
+    }
+}
+
+/// The files of a server before the restarts: where one is to bring a setting, it is not as wanted.
+fn first_file(plan: &Plan, id: ServerId) -> ServerFile {
+    let restart = plan.steps().filter_map(Step::restart).find(|restart| restart.server == id);
+    let lacks = |name| restart.is_some_and(|restart| restart.brings.contains(&name));
+    let number = |(name, bound): (&SettingName, &Bound)| {
+        let wanted = u64::from(bound.number());
+        let number =
+            if lacks(*name) { wanted.checked_sub(1).unwrap_or(wanted + 1) } else { wanted };
+        (name.key().to_owned(), number)
+    };
+    let has_version = !plan.facts.base.version.is_zero();
+    ServerFile {
+        reconfig_enabled: has_version && !lacks(SettingName::ReconfigEnabled),
+        allows_words: !lacks(SettingName::FourLetterWords),
+        numbers: plan.settings.numbers.iter().map(number).collect(),
+        ..ServerFile::default()
+    }
+}
+
+/// The files of a server when the person has edited them.
+pub(super) fn new_file(plan: &Plan, id: ServerId) -> ServerFile {
+    let numbers = plan.settings.numbers.iter();
+    let numbers = numbers.map(|(name, bound)| (name.key().to_owned(), bound.number().into()));
+    let first = first_file(plan, id);
+    ServerFile {
+        reconfig_enabled: first.reconfig_enabled || plan.settings.reconfig_enabled,
+        allows_words: true,
+        numbers: numbers.collect(),
+        ..first
+    }
+}
+
 /// The client port of a server whose line and spec name none: a leaving member of a statically
 /// configured ensemble, or a joiner that serves clients only by TLS. Any port works that no other
 /// server of the plan uses.
@@ -127,6 +174,9 @@ fn ensemble(plan: &Plan, target: &Target) -> (World, Option<ServerId>) {
     let leader = facts.leader.filter(|id| live.contains(id)).or(elected);
     if let Some(leader) = leader {
         world = world.led_by(leader);
+    }
+    if plan.restarts_servers() {
+        world = world.with_files(|id| first_file(plan, id));
     }
     world.names = names(&world, members, plan, target);
     for member in members.servers().filter(|member| member.client.is_none()) {

@@ -1,6 +1,6 @@
 //! Which servers and zones can fail at a moment, and how.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::simulated_plan::SimulatedPlan;
 use crate::model::{Role, ServerId};
@@ -63,12 +63,13 @@ impl FailureMode {
 }
 
 /// Everything in which two servers can differ, except their id.
-type ServerClass<'a> = (TargetKind, Option<&'a str>, Option<Role>, bool, bool);
+type ServerClass<'a> = (TargetKind, Option<&'a str>, Option<Role>, bool, bool, bool);
 
-/// Every server that is up, one of each class, and every zone.
+/// Every server that is up, one of each class, and every zone. `renewed` are servers that were restarted.
 pub(super) fn candidates(
     simulated: &SimulatedPlan,
     world: &World,
+    renewed: &BTreeSet<ServerId>,
 ) -> Vec<(FailureTarget, FailureMode)> {
     let facts = &simulated.plan().facts;
     let mut kinds: BTreeMap<ServerClass<'_>, Vec<(ServerId, ProcessId)>> = BTreeMap::new();
@@ -83,7 +84,9 @@ pub(super) fn candidates(
             now.is_some_and(|now| now.peers != then.peers || now.client != then.client)
         });
         let other = facts.other_machine.contains(&id);
-        let kind = (what(simulated, world, at), zone, then.map(|then| then.role), moves, other);
+        let role = then.map(|then| then.role);
+        let is_renewed = renewed.contains(&id);
+        let kind = (what(simulated, world, at), zone, role, moves, other, is_renewed);
         kinds.entry(kind).or_default().push((id, at));
         if let Some(zone) = zone {
             zones.entry(zone).or_default().push((id, at));

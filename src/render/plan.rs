@@ -193,10 +193,10 @@ pub fn screen(screen: &PlanScreen<'_>) -> Text {
     text
 }
 
-/// The command that rehearses a plan that is not saved. rehearse takes no preference: it reads the
-/// file that the next command writes.
+/// The command that rehearses a plan that is not saved. rehearse takes no preference, and restarts nothing
+/// because it is asked for: it reads the file that the next command writes.
 fn rehearses(spec: SpecFile<'_>, flags: &[String]) -> String {
-    if flags.iter().any(|flag| flag == "--prefer") {
+    if flags.iter().any(|flag| flag == "--prefer" || flag == "--restart") {
         return "zkplan rehearse plan.json".to_owned();
     }
     let words = ["zkplan", "rehearse", spec.path].into_iter();

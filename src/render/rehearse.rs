@@ -1,9 +1,11 @@
 //! What came of a rehearsal (`zkplan rehearse`).
 
+use std::collections::BTreeSet;
+
 use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
 use super::{phrases, run};
-use crate::apply::{Missing, Wait};
+use crate::apply::{Missing, RestartMissing, Wait};
 use crate::check::CheckedPlan;
 use crate::model::ServerId;
 use crate::plan::StepId;
@@ -18,8 +20,8 @@ const NAMED: usize = 4;
 /// This many moments at which writes stop are listed in the closing line.
 const NAMED_STOPS: usize = 3;
 
-/// What is said of a plan without a reconfig.
-pub const NOTHING: &str = "The plan has no reconfig: there is nothing to rehearse.";
+/// What is said of a plan without a reconfig and without a restart.
+pub const NOTHING: &str = "The plan has no reconfig and no restart: there is nothing to rehearse.";
 
 /// The screen of a rehearsal.
 pub fn screen(checked: &CheckedPlan, rehearsal: &Rehearsal, width: usize) -> Text {
@@ -56,7 +58,7 @@ fn table(rehearsal: &Rehearsal, width: usize) -> Text {
         Column::words("after it returns"),
     ]);
     for moment in &rehearsal.moments {
-        table.across(0, Line::new(Style::Bold, when(moment)));
+        table.across(0, Line::new(Style::Bold, when(rehearsal, moment)));
         for (whos, failure) in alike(moment) {
             let (style, says) = writes(failure.writes);
             let (plan_style, plan) = course(&failure.apply_result, &failure.who.servers);
@@ -89,8 +91,10 @@ fn alike(moment: &Moment) -> Vec<(Vec<String>, &Failure)> {
     rows
 }
 
-fn when(moment: &Moment) -> String {
-    moment.after.as_ref().map_or("before the first step".to_owned(), |step| format!("after {step}"))
+fn when(rehearsal: &Rehearsal, moment: &Moment) -> String {
+    let first = if rehearsal.is_of_restarts { "restart" } else { "step" };
+    let before = || format!("before the first {first}");
+    moment.after.as_ref().map_or_else(before, |step| format!("after {step}"))
 }
 
 /// What fails, in a few words.
@@ -164,6 +168,10 @@ fn reason(waits: &[Wait], gone: &[ServerId]) -> String {
         Some(Wait::Bound { server, .. }) => {
             format!("{} was just added and must answer", it(server))
         }
+        Some(Wait::Restart { server: None, .. }) => "there is no leader".to_owned(),
+        Some(Wait::Restart { server: Some(server), missing: RestartMissing::Role }) => {
+            format!("{} must be back first", it(server))
+        }
         Some(Wait::Connection) => "no server accepts its session".to_owned(),
         Some(other) => run::wait(other),
         None => "no progress".to_owned(),
@@ -172,7 +180,12 @@ fn reason(waits: &[Wait], gone: &[ServerId]) -> String {
 
 /// What happens after the failed servers return, in a few words.
 pub fn back(failure: &Failure) -> (Style, String) {
+    let stuck: BTreeSet<ServerId> = failure.stuck.iter().map(|stuck| stuck.server).collect();
     match &failure.recovery {
+        Recovery::Resumed if !stuck.is_empty() => {
+            let who = phrases::servers(&stuck);
+            (Style::Yellow, format!("{who} stuck until restarted with the new file; finishes"))
+        }
         Recovery::AtTarget => (Style::Green, "nothing left to do".to_owned()),
         Recovery::Resumed => (Style::Green, "resumes and finishes".to_owned()),
         Recovery::Failed(ApplyResult::Completes) => {
@@ -220,7 +233,28 @@ pub fn closing(rehearsal: &Rehearsal) -> Line {
         _ => (Style::Red, format!("apply does NOT finish in {lost} of them.")),
     };
     let line = format!("{begin}{writes}. When the failed servers are back, ");
-    Line::plain(line).then(style, end)
+    let line = Line::plain(line).then(style, end);
+    match count(&|failure| !failure.stuck.is_empty()) {
+        0 => line,
+        stuck => line.then(Style::Yellow, format!(" {}", stuck_in(rehearsal, stuck))),
+    }
+}
+
+/// What is to be known of servers that come back with their old files.
+fn stuck_in(rehearsal: &Rehearsal, count: usize) -> String {
+    let all: Vec<_> = rehearsal.all().flat_map(|(_, failure)| &failure.stuck).collect();
+    let is_cured = all.iter().all(|stuck| stuck.is_cured);
+    let servers: BTreeSet<ServerId> = all.iter().map(|stuck| stuck.server).collect();
+    let who = phrases::servers(&servers);
+    let cure = if is_cured {
+        "A restart with the new file brings it back, and apply asks for it."
+    } else {
+        "A restart with the new file alone does NOT bring it back."
+    };
+    format!(
+        "In {count} of them a server comes back with its old file and looks for a leader for ever: \
+         {who} (zkplan explain ZKQ15). {cure}"
+    )
 }
 
 /// A rehearsal below its plan, in a sentence or two; `command` shows all of it.
@@ -274,9 +308,13 @@ fn in_short(rehearsal: &Rehearsal) -> Line {
     };
     let line = Line::new(Style::Bold, "Simulated:")
         .then(Style::Plain, format!(" {of}{assumed}. {writes} {apply}"));
+    let stuck = match count(&|failure| !failure.stuck.is_empty()) {
+        0 => String::new(),
+        stuck => format!(" {}", stuck_in(rehearsal, stuck)),
+    };
     match count(&|failure| matches!(failure.recovery, Recovery::Failed(_))) {
-        0 if waits + stops == 0 => line.then(Style::Plain, "."),
-        0 => line.then(Style::Plain, ", and finishes once the servers are back."),
+        0 if waits + stops == 0 => line.then(Style::Plain, format!(".{stuck}")),
+        0 => line.then(Style::Plain, format!(", and finishes once the servers are back.{stuck}")),
         lost => line.then(Style::Plain, ". ").then(
             Style::Red,
             format!("In {lost} it does NOT finish, even when the servers are back."),
@@ -290,7 +328,7 @@ fn stopping(rehearsal: &Rehearsal) -> String {
     let named = moments.iter().take(NAMED_STOPS).map(|moment| {
         let stops = moment.failures.iter().filter(|f| f.writes == Writes::Stop);
         let whos: Vec<String> = stops.map(|failure| who(&failure.who)).collect();
-        format!("{}: {}", when(moment), whos.join(", "))
+        format!("{}: {}", when(rehearsal, moment), whos.join(", "))
     });
     let named: Vec<String> = named.collect();
     match moments.len().saturating_sub(NAMED_STOPS) {

@@ -12,7 +12,8 @@ use crate::document::{Document, Format};
 use crate::model::ServerId;
 use crate::plan::StepId;
 use crate::rehearsal::{
-    ApplyResult, Failure, FailureTarget, Moment, Recovery, Rehearsal, TargetKind, Writes,
+    ApplyResult, Barred, Failure, FailureTarget, Moment, Recovery, Rehearsal, StuckServer,
+    TargetKind, Writes,
 };
 use crate::render::rehearse;
 use crate::saved;
@@ -45,14 +46,14 @@ pub struct RehearsalDocument {
 }
 
 impl Document for RehearsalDocument {
-    const FORMAT: Format = Format { name: "rehearsal", major: 2, minor: 0 };
+    const FORMAT: Format = Format { name: "rehearsal", major: 2, minor: 1 };
 }
 
 /// One failure, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RehearsedFailure {
-    /// The reconfig that has just committed; `null` before the first.
+    /// The reconfig that has just committed, or the restart that was just proven; `null` before the first.
     pub after: Option<StepId>,
     /// What fails.
     pub who: FailedPart,
@@ -62,6 +63,31 @@ pub struct RehearsedFailure {
     pub apply: RehearsedApply,
     /// What a second apply achieves once the failed servers are back.
     pub recovery: RehearsedRecovery,
+    /// Servers that look for a leader for ever with the files that they have read, once what failed is
+    /// back (since 2.1).
+    pub stuck: Vec<StuckEntry>,
+}
+
+/// A server that looks for a leader for ever with the files that it has read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StuckEntry {
+    /// The server.
+    pub server: ServerId,
+    /// Why.
+    pub why: StuckWord,
+    /// Whether the restarts of the second apply bring it back.
+    pub cured: bool,
+}
+
+/// Why a server looks for a leader for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum StuckWord {
+    /// Its config version is higher than that of the leader, which refuses it.
+    Ahead,
+    /// It has `reconfigEnabled=false` and cannot take on the configuration of the others.
+    CannotAdopt,
 }
 
 /// What fails.
@@ -199,7 +225,16 @@ fn rehearsed(moment: &Moment, failure: &Failure) -> RehearsedFailure {
                 RehearsedRecovery { result: RecoveryWord::Failed, apply: Some(applied(course)) }
             }
         },
+        stuck: failure.stuck.iter().map(stuck).collect(),
     }
+}
+
+fn stuck(stuck: &StuckServer) -> StuckEntry {
+    let why = match stuck.why {
+        Barred::IsAhead => StuckWord::Ahead,
+        Barred::CannotAdopt => StuckWord::CannotAdopt,
+    };
+    StuckEntry { server: stuck.server, why, cured: stuck.is_cured }
 }
 
 fn part(who: &FailureTarget) -> FailedPart {

@@ -110,7 +110,7 @@ fn a_rehearsal_is_data_with_sentences_beside_them() {
     let rehearsal = document("rehearsal", &desk.zkplan(&words));
     assert_eq!(
         (&rehearsal["formatVersion"], &rehearsal["ensemble"]),
-        (&"2.0".into(), &"prod".into())
+        (&"2.1".into(), &"prod".into())
     );
     let failures = rehearsal["rehearsals"].as_array().expect("failures");
     assert!(failures.iter().any(|failure| failure["after"].is_null()), "{rehearsal:#}");

@@ -1,14 +1,15 @@
 //! Rehearsed plans: the outcome of failures. Simulator and checker must agree on how many may fail.
 
-use zkplan::apply::Wait;
-use zkplan::observe::Facts;
-use zkplan::proposal::propose;
+use zkplan::apply::{RestartMissing, Wait};
+use zkplan::check::CheckedPlan;
+use zkplan::observe::{Facts, Obstacle};
+use zkplan::proposal::{propose, propose_restarts};
 use zkplan::rehearsal::{
-    ApplyResult, Failure, Recovery, Rehearsal, RehearsalLimits, TargetKind, Unrehearsed, Writes,
-    rehearse, summary,
+    ApplyResult, Barred, Failure, Recovery, Rehearsal, RehearsalLimits, StuckServer, TargetKind,
+    Unrehearsed, Writes, rehearse, summary,
 };
 
-use crate::example::{Example, Zones, id};
+use crate::example::{Example, Zones, id, lines, planned};
 
 fn rehearsed(example: &Example) -> Rehearsal {
     rehearse(&example.planned(), RehearsalLimits::default()).expect("a rehearsal")
@@ -208,4 +209,73 @@ fn a_rehearsal_is_the_same_every_time() {
     let once = rehearse(&checked, RehearsalLimits::default());
     println!("3 onto new servers: {:?}", began.elapsed());
     assert_eq!(once, rehearse(&checked, RehearsalLimits::default()));
+}
+
+/// Servers without reconfigs, of which the last one leads, and the plan that switches them on. Without
+/// a client part in the lines each server has its port in its own file.
+fn switched_on(servers: i64, client: &str) -> CheckedPlan {
+    let all = |client: &str| -> String {
+        let line = |id| format!("server.{id}=10.0.0.{id}:2888:3888:participant{client}\n");
+        (1..=servers).map(line).collect()
+    };
+    let (mut target, mut facts) = lines(all(client).trim(), &all(";2181"));
+    target.settings.reconfig_enabled = true;
+    facts.base.version = "0".parse().expect("a version");
+    facts.leader = Some(id(servers));
+    facts.obstacles = vec![Obstacle::ReconfigDisabled(facts.base.membership.ids())];
+    planned(&target, &facts)
+}
+
+#[test]
+fn restarts_wait_for_a_server_that_fails_and_are_finished_when_it_is_back() {
+    for (servers, client) in [(3, ";2181"), (3, ""), (5, ";2181"), (5, "")] {
+        let checked = switched_on(servers, client);
+        let rehearsal = rehearse(&checked, RehearsalLimits::default()).expect("a rehearsal");
+        let what = format!("{servers} servers, `{client}`: {rehearsal:?}");
+        let count = usize::try_from(servers).expect("few");
+        assert!(rehearsal.is_of_restarts && rehearsal.always_ends(), "{what}");
+        let (moments, all) = (rehearsal.moments.len(), rehearsal.played());
+        assert_eq!((moments, all, rehearsal.failures), (count + 1, all, all), "{what}");
+        assert_eq!(all, count * (count + 1), "{what}");
+        let stops = rehearsal.all().any(|(_, failure)| failure.writes == Writes::Stop);
+        assert!(!stops, "one of them may fail between two restarts: {what}");
+        let first = failure(&rehearsal, Some("restart-1"), 2);
+        assert_eq!(waits_at(first), Some("restart-2"), "{first:?}");
+        let ApplyResult::Waits { waits, .. } = &first.apply_result else { panic!("{first:?}") };
+        let missing = RestartMissing::Role;
+        assert_eq!(*waits, [Wait::Restart { server: Some(id(2)), missing }], "{first:?}");
+        assert_eq!(first.recovery, Recovery::Resumed);
+        let last = failure(&rehearsal, Some(&format!("restart-{servers}")), 1);
+        assert_eq!(last.apply_result, ApplyResult::Completes);
+    }
+}
+
+/// The followers have the new file when the leader dies: one of them leads, and the configuration gets
+/// a version that the old file of the leader is not like.
+#[test]
+fn a_server_that_its_old_file_keeps_away_is_brought_back_by_its_restart() {
+    let rehearsed = |client: &str| {
+        let checked = switched_on(3, client);
+        rehearse(&checked, RehearsalLimits::default()).expect("a rehearsal")
+    };
+    let own_ports = rehearsed("");
+    let leader = failure(&own_ports, Some("restart-2"), 3);
+    let stuck = StuckServer { server: id(3), why: Barred::CannotAdopt, is_cured: true };
+    assert_eq!((&leader.stuck, &leader.recovery), (&vec![stuck], &Recovery::Resumed));
+    assert_eq!(leader.writes, Writes::AfterElection);
+    // With the same text it comes back, at version 0.
+    assert!(rehearsed(";2181").all().all(|(_, failure)| failure.stuck.is_empty()));
+}
+
+#[test]
+fn restarts_for_other_reasons_are_rehearsed_as_well() {
+    let example = Example::new("1 2 3", "1 2 3").zones(Zones::Three);
+    let all = example.facts().base.membership.ids();
+    let checked = propose_restarts(&example.target(), &example.facts(), &[], &all);
+    let checked = checked.expect("restarts").expect("a plan");
+    let rehearsal = rehearse(&checked, RehearsalLimits::default()).expect("a rehearsal");
+    assert_eq!((rehearsal.moments.len(), rehearsal.failures), (4, 24));
+    assert!(rehearsal.always_ends(), "{rehearsal:?}");
+    let beside = summary(&checked, 1000).expect("a part of a rehearsal");
+    assert!(beside.played() > 4, "{beside:?}");
 }

@@ -36,7 +36,19 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("restarting", &["model", "observe", "plan", "check", "apply", "preflight"]),
     (
         "rehearsal",
-        &["model", "ensemble", "simulator", "trust", "observe", "plan", "check", "saved", "apply"],
+        &[
+            "model",
+            "ensemble",
+            "simulator",
+            "trust",
+            "observe",
+            "plan",
+            "check",
+            "saved",
+            "apply",
+            "preflight",
+            "restarting",
+        ],
     ),
     ("status", &["model", "ensemble", "observe", "plan", "check", "proposal", "apply"]),
     (
