@@ -27,6 +27,9 @@ const AT_ONCE: usize = 2;
 /// request is repeated.
 const LINGER: Duration = Duration::from_millis(25);
 
+/// The same of a server that is known to take few: a busy one takes longer to notice.
+const LONG_LINGER: Duration = Duration::from_millis(100);
+
 /// A server that accepts this many connections from one address has room for connections that we
 /// have closed and for other clients of this address.
 const WIDE: u32 = 10;
@@ -60,6 +63,8 @@ struct Door {
     takes_one: AtomicBool,
     /// Whether it is known to take more connections than we ever open.
     is_wide: AtomicBool,
+    /// Whether it is known not to.
+    is_narrow: AtomicBool,
 }
 
 impl Default for Door {
@@ -72,6 +77,7 @@ impl Default for Door {
             sessions: AtomicU64::new(0),
             takes_one: AtomicBool::new(false),
             is_wide: AtomicBool::new(false),
+            is_narrow: AtomicBool::new(false),
         }
     }
 }
@@ -135,7 +141,9 @@ impl Admission {
     /// number (`NIOServerCnxnFactory.getMaxClientCnxnsPerHost`).
     pub(super) fn takes(&self, at: &Endpoint, connections: u32) {
         if let Some(door) = self.known(at) {
-            door.is_wide.store(connections == 0 || connections >= WIDE, Ordering::SeqCst);
+            let is_wide = connections == 0 || connections >= WIDE;
+            door.is_wide.store(is_wide, Ordering::SeqCst);
+            door.is_narrow.store(!is_wide, Ordering::SeqCst);
         }
     }
 
@@ -221,10 +229,13 @@ impl Pass {
 impl Drop for Pass {
     fn drop(&mut self) {
         let turn = self.turn.take();
-        let is_wide = turn.as_ref().is_some_and(|turn| turn.door.is_wide.load(Ordering::SeqCst));
+        let door = turn.as_ref().map(|turn| &turn.door);
+        let is_wide = door.is_some_and(|door| door.is_wide.load(Ordering::SeqCst));
+        let is_narrow = door.is_some_and(|door| door.is_narrow.load(Ordering::SeqCst));
+        let linger = if is_narrow { LONG_LINGER } else { LINGER };
         if let (true, Ok(runtime)) = (self.lingers && !is_wide, Handle::try_current()) {
             runtime.spawn(async move {
-                tokio::time::sleep(LINGER).await;
+                tokio::time::sleep(linger).await;
                 drop(turn);
             });
         }
