@@ -85,7 +85,7 @@ fn are_never_mixed(builder: &Builder) {
 fn a_target_before_the_merge(desk: &Desk, old: &Ensemble, new: &Ensemble, spec: Spec) {
     let spec = spec.connect(&old.connect_string());
     let leader = new.wait_leader();
-    let runs = format!("server {leader} at ");
+    let runs = format!("its id {leader} at ");
     let said = ["are in the spec and run an ensemble of their own", &runs, "znodes", "clients"];
     let idle =
         ["Stop every server of the other ensemble", "Move version-2 out", "do not delete it"];

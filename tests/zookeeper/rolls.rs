@@ -192,7 +192,7 @@ impl<'a> Operator<'a> {
         });
         let files = files.collect::<Vec<_>>().join(" ");
         let shown = self.types(&format!("{command}{files}"));
-        let digest = if shown.has_said(&["zkplan digest prints the line that begins with"]) {
+        let digest = if shown.has_said(&["HASH is a placeholder. Run \"zkplan digest\""]) {
             let printed = self.types("zkplan digest").exits(0);
             let mut lines = printed.stderr.lines().map(str::trim);
             let key = "DigestAuthenticationProvider.superDigest=";
@@ -294,7 +294,7 @@ impl<'a> Operator<'a> {
         let status = self.desk.run(["status", "spec.yaml", "--format", "json"]).exits(0).json();
         assert_eq!(status["mayChange"], true, "{status:#}");
         let preflight = self.desk.run_as_super(&["preflight", "spec.yaml"]);
-        preflight.says(["Nothing that was seen stands against a change"]);
+        preflight.says(["No check failed: you can plan a change"]);
     }
 }
 

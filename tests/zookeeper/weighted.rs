@@ -110,7 +110,9 @@ fn start_lines(screen: &Outcome) -> Vec<String> {
     let from = screen.stdout.find("To start").expect("what to start");
     let till = screen.stdout.find("Keep a copy").expect("its end");
     let lines = screen.stdout[from..till].lines().filter_map(|line| line.strip_prefix("    "));
-    let of_members = |line: &&str| !line.starts_with("standalone") && !line.starts_with("reconfig");
+    let is_other =
+        |line: &str| ["standalone", "reconfig", "zkplan"].iter().any(|s| line.starts_with(s));
+    let of_members = |line: &&str| !is_other(line);
     lines.filter(of_members).map(str::to_owned).collect()
 }
 
