@@ -292,7 +292,8 @@ mod tests {
           policy.minTolerance: 0  in prod-eu.yaml
             The ensemble then ends with 2 voters and tolerates 0 failures: if one fails,
             writes stop.
-        Next: edit prod-eu.yaml as above, then zkplan plan prod-eu.yaml
+        If you accept that, change prod-eu.yaml, and plan again.
+        Next: zkplan plan prod-eu.yaml
         "#);
     }
 
@@ -483,7 +484,8 @@ mod tests {
             Only if zoo.cfg of every server has standaloneEnabled=false: this line
             changes no server, and zkplan cannot see it there. One voter tolerates 0
             failures.
-        Next: edit prod-eu.yaml as above, then zkplan plan prod-eu.yaml
+        If you accept that, change prod-eu.yaml, and plan again.
+        Next: zkplan plan prod-eu.yaml
         "#);
     }
 }

@@ -267,7 +267,7 @@ pub(super) fn below(
     match rehearsed {
         Ok(rehearsal) => {
             text.paragraph("", in_short(rehearsal), width);
-            text.together(Line::plain("Each one: ").then(Style::Cyan, command), width);
+            text.together(Line::plain("To see each failure: ").then(Style::Cyan, command), width);
         }
         Err(why) => {
             let (what, remedy) = unrehearsed(why);
@@ -285,9 +285,12 @@ fn in_short(rehearsal: &Rehearsal) -> Line {
     let played = rehearsal.played();
     let is_all = played == rehearsal.failures;
     let of = if is_all {
-        format!("{} at every step", phrases::count_of(played, "single failure"))
+        format!("{} between the steps", phrases::count_of(played, "single failure"))
     } else {
-        format!("{played} of {} single failures, chosen evenly", rehearsal.failures)
+        format!(
+            "{played} of {} single failures between the steps, spread evenly",
+            rehearsal.failures
+        )
     };
     let assumed = match rehearsal.leader {
         Some(id) if rehearsal.is_leader_assumed => format!(", as if server {id} led"),
@@ -295,16 +298,16 @@ fn in_short(rehearsal: &Rehearsal) -> Line {
     };
     let writes = match count(&|failure| failure.writes == Writes::Stop) {
         _ if !is_all => "For writes see column \"tolerates\".".to_owned(),
-        0 => "Writes continue in all.".to_owned(),
-        stop => format!("Writes stop in {stop} until the servers are back."),
+        0 => "Writes continue in all of them.".to_owned(),
+        stop => format!("Writes stop after {stop} of them, until the servers are back."),
     };
     let waits = count(&|failure| matches!(failure.apply_result, ApplyResult::Waits { .. }));
     let stops = count(&|failure| matches!(failure.apply_result, ApplyResult::Stops { .. }));
     let apply = match (waits, stops) {
-        (0, 0) => "Apply finishes in all".to_owned(),
-        (waits, 0) => format!("Apply waits in {waits}"),
-        (0, stops) => format!("Apply stops in {stops}"),
-        (waits, stops) => format!("Apply waits in {waits} and stops in {stops}"),
+        (0, 0) => "Apply finishes after all of them".to_owned(),
+        (waits, 0) => format!("Apply waits after {waits}"),
+        (0, stops) => format!("Apply stops after {stops}"),
+        (waits, stops) => format!("Apply waits after {waits} and stops after {stops}"),
     };
     let line = Line::new(Style::Bold, "Simulated:")
         .then(Style::Plain, format!(" {of}{assumed}. {writes} {apply}"));
@@ -314,10 +317,13 @@ fn in_short(rehearsal: &Rehearsal) -> Line {
     };
     match count(&|failure| matches!(failure.recovery, Recovery::Failed(_))) {
         0 if waits + stops == 0 => line.then(Style::Plain, format!(".{stuck}")),
-        0 => line.then(Style::Plain, format!(", and finishes once the servers are back.{stuck}")),
+        0 => line.then(
+            Style::Plain,
+            format!(". When the servers are back, the same command finishes.{stuck}"),
+        ),
         lost => line.then(Style::Plain, ". ").then(
             Style::Red,
-            format!("In {lost} it does NOT finish, even when the servers are back."),
+            format!("After {lost} it does NOT finish, even when the servers are back."),
         ),
     }
 }

@@ -49,8 +49,8 @@ pub(super) fn remedies(
     }
     if flags.is_empty() {
         let path = phrases::shell(spec.path);
-        let next = Line::plain("Next: ").then(Style::Plain, format!("edit {path} as above, then "));
-        text.paragraph("", next.then(Style::Cyan, again), width);
+        text.paragraph("", format!("If you accept that, change {path}, and plan again."), width);
+        text.line(Line::plain("Next: ").then(Style::Cyan, again));
     }
     let is_one = flags.len() == 1;
     for (flag, costs) in flags {

@@ -426,11 +426,13 @@ pub fn spec(wanted: &SpecVerdict, path: &str) -> String {
             format!("{path}: an apply resumes run {}", position.run)
         }
         SpecVerdict::Planned(checked) => format!("{path}: {}", plan::in_short(checked)),
-        SpecVerdict::Refused(refusal) => format!(
-            "{path}: {}; no safe plan now ({})",
-            changes::tally(&refusal.nearest),
-            phrases::list(law::codes(&refusal.breaches))
-        ),
+        SpecVerdict::Refused(refusal) => {
+            // Restarts alone change no member.
+            let changes = changes::tally(&refusal.nearest);
+            let changes = if changes.is_empty() { changes } else { format!("{changes}; ") };
+            let codes = phrases::list(law::codes(&refusal.breaches));
+            format!("{path}: {changes}no safe plan now ({codes})")
+        }
     }
 }
 

@@ -394,14 +394,18 @@ fn a_plan_says_what_failures_would_come_to() {
         |work| closing(&three_zones(), work).split_whitespace().collect::<Vec<_>>().join(" ");
     let all = words(u64::MAX);
     for part in [
-        "single failures at every step. Writes stop in ",
-        " until the servers are back. Apply waits in ",
-        ", and finishes once the servers are back. Each one: zkplan rehearse prod-eu.yaml",
+        "single failures between the steps. Writes stop after ",
+        " of them, until the servers are back. Apply waits after ",
+        ". When the servers are back, the same command finishes. To see each failure: zkplan rehearse prod-eu.yaml",
     ] {
         assert!(all.contains(part), "{part}: {all}");
     }
     let some = words(1_000);
-    assert!(some.contains(" single failures, chosen evenly. ") && some.contains(" of "), "{some}");
+    assert!(
+        some.contains(" single failures between the steps, spread evenly. ")
+            && some.contains(" of "),
+        "{some}"
+    );
     let none = words(100);
     assert!(none.contains("Not simulated: the plan is too large"), "{none}");
 }
