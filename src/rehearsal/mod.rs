@@ -12,7 +12,7 @@
 //! cut off from each other, from the rest and from zkplan. Both come back with what they had on
 //! disk.
 //!
-//! Of a plan of restarts ([`restart_roll`]) the code that says which server is next is the one that
+//! Of a plan of restarts (`restart_roll`) the code that says which server is next is the one that
 //! ships. A person edits the files of a server just before its restart. So a server that fails before
 //! its turn comes back with its old file, and where `reconfigEnabled` is switched on that may keep it
 //! away ([`StuckServer`]).
