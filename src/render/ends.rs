@@ -303,7 +303,11 @@ fn on_the_way(end: &Outcome, screen: &EndScreen<'_>) -> (String, String) {
         Outcome::Interrupted { .. } => ("interrupted.".to_owned(), go_on),
         Outcome::Gate { step, approve, occupied, .. } => (
             gate(step, approve, occupied.is_empty()),
-            format!("{}, {again} --approve {approve}", condition(approve)),
+            format!(
+                "{}, {again} --approve {approve}{}",
+                condition(approve),
+                again_and_again(approve, occupied, again)
+            ),
         ),
         Outcome::Hook { step, how } => hook(step, how, (again, &go_on)),
         Outcome::RanOut { waits, .. } => (
@@ -461,6 +465,18 @@ fn who_is_there(occupied: &[Occupied], strings: &ConnectStrings, width: usize) -
         text.paragraph("  ", clients::no_way_back(&servers), width);
     }
     text
+}
+
+/// What lets clients pass that an approval of those who are there never reaches: each connection is a
+/// new session.
+fn again_and_again(approve: &str, occupied: &[Occupied], again: &str) -> String {
+    if approve != "cutover" || occupied.is_empty() {
+        return String::new();
+    }
+    format!(
+        ". For a host whose clients connect again and again with new sessions: {again} --approve \
+         cutover --approve host-ADDRESS"
+    )
 }
 
 /// What must be true before a gate is approved.

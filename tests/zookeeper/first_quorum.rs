@@ -146,7 +146,7 @@ fn a_standalone_server_becomes_three_and_loses_nothing() {
     desk.plan(&spec, &[]).exits(0).says(["No changes"]);
 }
 
-/// The files of the other two are written before the restart, for the quorum of one that comes of it.
+/// The files of the other two are written before the restart, for the quorum of one that it makes.
 #[test]
 fn the_others_start_from_files_that_were_written_before() {
     let ensemble = standalone();

@@ -77,7 +77,7 @@ pub(crate) fn they_follow_and_are_added(builder: &Builder) {
     assert!(said(&refused).contains("version-2 is not empty"), "{}", said(&refused));
 }
 
-/// The present voters are frozen, so that nobody can lead; four joiners would be a majority if each
+/// The present voters are frozen, so that no server can lead; four joiners would be a majority if each
 /// counted. They look for a leader over several rounds, and none of them leads. Then the voters go on,
 /// and all four follow.
 #[test]

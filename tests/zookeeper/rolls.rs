@@ -39,7 +39,7 @@ pub(crate) enum Moment {
     Back,
 }
 
-/// Something that goes wrong when so many servers were restarted.
+/// Something that goes wrong after a number of restarts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
     /// The apply is killed at a moment of the restart that it asks for.
@@ -64,7 +64,7 @@ pub(crate) struct Operator<'a> {
 }
 
 impl<'a> Operator<'a> {
-    /// With this spec, and what will go wrong: each when so many servers were restarted.
+    /// With this spec, and what will go wrong: each after a number of restarts.
     pub(crate) fn with(
         ensemble: &'a Ensemble,
         ids: impl IntoIterator<Item = u8>,
@@ -260,7 +260,7 @@ impl<'a> Operator<'a> {
         ended.next_lines().first().map(|line| (*line).to_owned())
     }
 
-    /// The ends of the servers' logs, for whoever has to find out why an apply failed.
+    /// The ends of the servers' logs, to find out why an apply failed.
     fn shows_logs(&self) {
         const LINES: usize = 60;
         for id in &self.ids {
