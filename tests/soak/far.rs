@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use crate::lab::Lab;
-use crate::operator::{Ended, start_apply, write_spec};
+use crate::operator::{Ended, STANDS_STILL, start_apply, write_spec};
 use crate::sandbox::inside;
 use crate::schedule::{CLIENT_PORT, Round, Seat, members_of};
 use crate::server::Setting;
@@ -90,7 +90,7 @@ impl Story {
     /// Applies the round with the time that it needs.
     fn apply(&self) -> Ended {
         let spec = write_spec(&self.lab, &self.round, &addresses(&self.round.base));
-        start_apply(&self.lab, &spec, &[], None).ends()
+        start_apply(&self.lab, &spec, &[], STANDS_STILL, None).ends()
     }
 
     /// Nothing acknowledged is lost on any member of the target.

@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use crate::administrator;
 use crate::harness::lock;
 use crate::lab::Lab;
-use crate::operator::{Running, start_apply};
+use crate::operator::{Running, STANDS_STILL, start_apply};
 use crate::schedule::{Fault, Kind, Round};
 use crate::server::Server;
 
@@ -209,7 +209,7 @@ impl Scene<'_> {
                 frozen
             }
             Kind::TwoApplies => {
-                let other = start_apply(self.lab, self.plan, &[], None);
+                let other = start_apply(self.lab, self.plan, &[], STANDS_STILL, None);
                 lock(&self.others).push(Arc::new(other));
                 true
             }

@@ -43,6 +43,13 @@ const SESSION_EXPIRED: i32 = -112;
 /// A reconfig is longer than that, a ping of the session is not.
 const REQUEST_BYTES: u64 = 40;
 
+/// What `--timeout` is: what the leader sends through a cut link comes again as late as [`SESSION`]
+/// says, and until then the holder has an older configuration, for which an apply waits.
+const LONGER: &str = "120s";
+
+/// How long a packet that a cut link lost may take after the link is back.
+const COMES_AGAIN: Duration = Duration::from_secs(120);
+
 const LIMIT: Duration = Duration::from_secs(600);
 
 /// How the request is held back.
@@ -99,7 +106,7 @@ impl Story {
         let joiners: Vec<u8> = round.joiners().map(|seat| seat.id).collect();
         let step = format!("join-{}", chance.of_slice(&joiners).expect("some join"));
         let spec = write_spec(&lab, &round, &contacts(&round, |_| true));
-        let apply = start_apply(&lab, &spec, &[], Some(&format!("STOP@send {step}")));
+        let apply = start_apply(&lab, &spec, &[], LONGER, Some(&format!("STOP@send {step}")));
         wait_frozen(&apply);
 
         let leader = lab.wait("a leader", || lab.leader());
@@ -150,7 +157,7 @@ impl Story {
         let others = contacts(&self.round, |seat| seat.id != self.holder.id);
         let spec = write_spec(&self.lab, &self.round, &others);
         let signal = format!("STOP@send {}", self.step);
-        let later = start_apply(&self.lab, &spec, &[], Some(&signal));
+        let later = start_apply(&self.lab, &spec, &[], LONGER, Some(&signal));
         // Before it sends anything itself it stops, or waits for the holder.
         wait_until("a later apply to stand still", PATIENCE, || {
             assert!(!later.has_ended(), "it ended before it stood still: {:#?}", later.ends());
@@ -168,7 +175,7 @@ impl Story {
 
         let refused = self.refusals();
         self.release();
-        wait_until("the leader to refuse the request", PATIENCE, || {
+        wait_until("the leader to refuse the request", COMES_AGAIN, || {
             let made = self.leader.reconfigs().into_iter().find(|(at, _)| *at > fenced.version);
             assert_eq!(made, None, "the request was carried out, and the journal says {said:?}");
             self.refusals()[refused.len()..].contains(&BAD_VERSION).then_some(())
@@ -207,7 +214,7 @@ impl Story {
     fn with_nothing_in_between(self) {
         self.release();
         let mut reconfigs = self.leader.reconfigs();
-        wait_until("the request to be carried out", PATIENCE, || {
+        wait_until("the request to be carried out", COMES_AGAIN, || {
             reconfigs = self.leader.reconfigs();
             reconfigs.retain(|(version, _)| *version > self.before.version);
             (!reconfigs.is_empty()).then_some(())
@@ -235,7 +242,7 @@ fn contacts(round: &Round, which: impl Fn(&Seat) -> bool) -> Vec<String> {
 }
 
 fn wait_frozen(apply: &Running) {
-    wait_until("an apply to stand still", PATIENCE, || {
+    wait_until("an apply to stand still", COMES_AGAIN, || {
         assert!(!apply.has_ended(), "it ended before it stood still: {:#?}", apply.ends());
         apply.is_frozen().then_some(())
     });

@@ -22,8 +22,8 @@ const HANGS: Duration = Duration::from_secs(90);
 /// No command takes longer, whatever it tells.
 const LONGEST: Duration = Duration::from_secs(400);
 
-/// What `--timeout` is.
-const STANDS_STILL: &str = "30s";
+/// What `--timeout` is, where a story has no reason for another.
+pub(crate) const STANDS_STILL: &str = "30s";
 
 /// Writes the spec that wants the target of a round, and returns its name.
 pub(crate) fn write_spec(lab: &Lab, round: &Round, contacts: &[String]) -> String {
@@ -85,17 +85,19 @@ pub(crate) fn start(lab: &Lab, words: &[&str], test_signal: Option<&str>) -> Run
     Running { words: words.join(" "), file, process: Mutex::new(process), began: Instant::now() }
 }
 
-/// Starts an apply of a spec or a plan, approved beforehand, which tells its events.
+/// Starts an apply of a spec or a plan, approved beforehand, which writes its events to a file.
+/// `timeout` is how long it may stand still.
 pub(crate) fn start_apply(
     lab: &Lab,
     file: &str,
     more: &[&str],
+    timeout: &str,
     test_signal: Option<&str>,
 ) -> Running {
     static COUNT: AtomicU32 = AtomicU32::new(1);
     let events = format!("apply-{:03}.events", COUNT.fetch_add(1, Ordering::Relaxed));
     let mut words = vec!["apply", file, "--auto-approve", "--approve", "cutover"];
-    words.extend(["--approve", "stop", "--allow-cleartext-auth", "--timeout", STANDS_STILL]);
+    words.extend(["--approve", "stop", "--allow-cleartext-auth", "--timeout", timeout]);
     words.extend(["--events", &events]);
     words.extend(more);
     let running = start(lab, &words, test_signal);

@@ -16,7 +16,7 @@ use crate::harness::{PATIENCE, lock, wait_until};
 use crate::judging::{Left, Verdict};
 use crate::lab::Lab;
 use crate::members::Config;
-use crate::operator::{Ended, history, run, start_apply, write_spec};
+use crate::operator::{Ended, STANDS_STILL, history, run, start_apply, write_spec};
 use crate::sandbox::inside;
 use crate::schedule::{KILLED, Kind, Round, Schedule, Seat, members_of};
 use crate::server::{Server, Setting};
@@ -295,7 +295,7 @@ impl Soak {
             lab: &lab,
             round,
             plan: &plan.file,
-            apply: Arc::new(start_apply(&lab, &plan.file, &[], None)),
+            apply: Arc::new(start_apply(&lab, &plan.file, &[], STANDS_STILL, None)),
             outputs: OUTPUTS.0 + OUTPUTS.1 * plan.reconfigs(),
             others: Mutex::default(),
             foreign: Mutex::default(),
@@ -371,7 +371,7 @@ impl Soak {
             if code == Some(3) {
                 self.mends_data();
             }
-            let ended = start_apply(&self.lab, file, &more, None).ends();
+            let ended = start_apply(&self.lab, file, &more, STANDS_STILL, None).ends();
             self.applies += 1;
             self.count_exit(ended.code.map_or("hung".to_owned(), |code| format!("then {code}")));
             let never = ended.code.is_none_or(|code| NEVER.contains(&code) || code == KILLED);
