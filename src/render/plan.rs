@@ -255,6 +255,19 @@ pub(super) fn still_to_do(facts: &Facts) -> Vec<String> {
     facts.left_to_do().into_iter().map(words).collect()
 }
 
+/// What a person does about members that are down; nothing where none is.
+fn start_them(facts: &Facts) -> Option<&'static str> {
+    let down = facts.left_to_do().into_iter().find_map(|left| match left {
+        LeftToDo::MembersDown(down) => Some(down.len()),
+        _ => None,
+    })?;
+    Some(if down == 1 {
+        " Start it, or wait until it is in sync."
+    } else {
+        " Start them, or wait until they are in sync."
+    })
+}
+
 fn no_changes(screen: &PlanScreen<'_>) -> Text {
     let plan = screen.checked.plan();
     let of = match screen.origin {
@@ -272,9 +285,10 @@ fn no_changes(screen: &PlanScreen<'_>) -> Text {
         Line::new(Style::Green, "No changes.").then(Style::Plain, said)
     } else {
         let said = format!(
-            " Ensemble {} has the members listed in {of} {figures}, but {}.",
+            " Ensemble {} has the members listed in {of} {figures}, but {}.{}",
             plan.ensemble,
-            phrases::list(open)
+            phrases::list(open),
+            start_them(&plan.facts).unwrap_or_default()
         );
         Line::new(Style::Yellow, "No changes to plan.").then(Style::Plain, said)
     };
@@ -334,7 +348,8 @@ pub fn in_short(checked: &CheckedPlan) -> String {
         if open.is_empty() {
             return "No changes.".to_owned();
         }
-        return format!("No changes to plan, but {}.", phrases::list(open));
+        let start = start_them(&checked.plan().facts).unwrap_or_default();
+        return format!("No changes to plan, but {}.{start}", phrases::list(open));
     }
     let plan = checked.plan();
     let report = checked.report();

@@ -39,8 +39,13 @@ pub(crate) fn rolls(row: &Row) -> Played {
     let (witness, queue) = (Witness::of(&ensemble, ALL), Queue::of(&ensemble, &ALL, 5));
     let wanted = "{ reconfigEnabled: true, superuser: required, version: \"3.9.5\" }";
     let spec = wanting(&ensemble, ALL, ALL).settings(wanted);
-    let moments = [Moment::Asked, Moment::Away, Moment::Back].map(Trouble::Killed);
-    let troubles = (0..5).flat_map(|at| moments.map(|one| (at, one)));
+    // A server that is away when an apply is killed is started by the person, as the screen says: of its
+    // restart no later moment is left.
+    let killed = |at: usize| {
+        let second = if at % 2 == 0 { Moment::Away } else { Moment::Back };
+        [Moment::Asked, second].map(|moment| (at, Trouble::Killed(moment)))
+    };
+    let troubles = (0..5).flat_map(killed);
     let epoch = ensemble.epoch();
     let typed = Operator::with(&ensemble, ALL, &spec, troubles).installing(row.joiners).rolls();
     say(&format!("   {} commands", typed.len()));

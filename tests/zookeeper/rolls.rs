@@ -28,7 +28,8 @@ const MORE: usize = 4;
 const EDITS: &str = "The edit of a file: ";
 
 /// What a screen says where a voter has to be started before anything else.
-const START_OTHERS: &str = "start the voters that are down";
+const START_OTHERS: [&str; 2] =
+    ["start the voters that are down", "Start it, or wait until it is in sync"];
 
 /// When an apply is killed: where it asks for a restart, while the server is away, and once it was
 /// started again.
@@ -132,7 +133,7 @@ impl<'a> Operator<'a> {
             if !self.has_edited && outcome.stdout.contains(EDITS) {
                 self.edits(&outcome);
             }
-            if outcome.has_said(&[START_OTHERS]) {
+            if START_OTHERS.iter().any(|said| outcome.has_said(&[said])) && self.is_any_down() {
                 self.starts_what_is_down();
                 looks_again(&mut line, &mut since);
                 continue;
@@ -151,11 +152,14 @@ impl<'a> Operator<'a> {
         Some(line)
     }
 
+    fn is_any_down(&self) -> bool {
+        self.ids.iter().any(|id| !self.ensemble.is_started(*id))
+    }
+
     /// Starts the servers that were stopped for a restart and not started since.
     fn starts_what_is_down(&mut self) {
         let down: Vec<u8> =
             self.ids.iter().copied().filter(|id| !self.ensemble.is_started(*id)).collect();
-        assert!(!down.is_empty(), "no server is down: {:#?}", self.typed);
         for id in down {
             show(&format!("server {id} is started, as the screen says"));
             self.starts(id);

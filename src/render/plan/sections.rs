@@ -150,7 +150,7 @@ fn members_that_are_down_and_open_runs_are_no_match() {
     assert_eq!(still_to_do(&down.facts).len(), 1);
     insta::assert_snapshot!(closing(&down, None), @r#"
     No changes to plan. Ensemble prod-eu has the members listed in prod-eu.yaml (config version
-    100000004, 3 voters), but server 2 was not up and in sync.
+    100000004, 3 voters), but server 2 was not up and in sync. Start it, or wait until it is in sync.
     "#);
     let run = beside_a_run(&[1, 2, 3, 4], true, None);
     assert_eq!(still_to_do(&run.facts), ["run 2 is open"]);

@@ -119,7 +119,8 @@ fn a_voter_is_down_and_old_servers_serve() {
     Run     none is open
     Retired 7 at 10.0.0.7:2181 (run 3) and 8 at 10.0.0.8:2181 (run 3): no answer as that server
     Change  possible now
-    Spec    prod-eu.yaml: No changes to plan, but server 2 was not up and in sync.
+    Spec    prod-eu.yaml: No changes to plan, but server 2 was not up and in sync. Start it, or wait
+            until it is in sync.
 
     Next: zkplan status prod-eu.yaml --watch
     "#);
@@ -290,7 +291,8 @@ fn nothing_is_possible_without_a_quorum_and_what_is_not_known_is_said() {
             {1, 2, 3}; able to acknowledge {1} (missing: 2 and 3); quorum is 2
     Change  not possible now: it is not known whether a run is open: no server accepts a session, or the
             journal cannot be read
-    Spec    prod-eu.yaml: No changes to plan, but servers 2 and 3 were not up and in sync.
+    Spec    prod-eu.yaml: No changes to plan, but servers 2 and 3 were not up and in sync. Start them,
+            or wait until they are in sync.
 
     Next: zkplan status prod-eu.yaml --watch
     "#);
