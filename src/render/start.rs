@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::phrases;
-use super::signing_in::SUPER_DIGEST;
 use super::text::{Line, Style, Text};
 use crate::check::CheckedPlan;
-use crate::joiner::{FirstConfig, to_start};
-use crate::model::ServerId;
+use crate::joiner::to_start;
+use crate::model::{Auth, ServerId};
 use crate::observe::{Facts, Finding, FindingKind, Observation, ServerStatus};
 
 /// What to start before the plan can go on, and how; nothing where every joiner follows.
@@ -44,29 +43,37 @@ pub(super) fn start(
             width,
         );
     }
-    let writes = writes(file);
+    let auth = plan.connect.auth.as_ref();
+    let commands = commands(file, auth);
+    let these = if commands.len() == 1 { "This command writes" } else { "These commands write" };
     let whose = if joiners.len() == 1 { "its files" } else { "the files of each" };
-    text.paragraph("  ", format!("This command writes {whose}, with an install.sh:"), width);
-    text.line(Line::new(Style::Cyan, format!("    {writes}")));
+    let how = format!(
+        "{these} {whose}, with an install.sh. A server that starts with other files may elect a \
+         leader without data (zkplan explain joiner):"
+    );
+    text.paragraph("  ", how, width);
+    for command in commands {
+        text.line(Line::new(Style::Cyan, format!("    {command}")));
+    }
     if plan.hooks.want_joiner_files() {
         let how = "hooks.start gets the folder of each: zkplan apply with --joiner-dir joiners/";
         text.paragraph("  ", how, width);
     }
-    let each = if joiners.len() == 1 { "It starts" } else { "Each starts" };
-    let how = format!(
-        "{each} with a data directory that holds only its myid file. Its zoo.cfg has its own dataDir \
-         (and dataLogDir); tickTime, initLimit, syncLimit and 4lw.commands.whitelist as on the \
-         present servers; and these lines:"
-    );
-    text.paragraph("  ", how, width);
-    for line in FirstConfig::of(&now.base.membership, &joiners).to_string().lines() {
-        text.line(Line::new(Style::Cyan, format!("    {line}")));
-    }
-    let again = "Keep a copy of this zoo.cfg: ZooKeeper rewrites it when the joiner follows. A \
-                 joiner that restarts before its join needs the copy.";
-    text.paragraph("  ", Line::new(Style::Dim, again), width);
-    text.paragraph("  ", super_user(), width);
+    text.paragraph("  ", super_user(auth), width);
     text
+}
+
+/// The commands that write the files of all joiners, as they are typed. `file` is the spec or the plan.
+fn commands(file: &str, auth: Option<&Auth>) -> Vec<String> {
+    let write = writes(file);
+    match auth {
+        Some(Auth::Digest { user, .. }) => {
+            let user = phrases::shell(user);
+            let token = format!("zkplan digest --user {user} > super.token");
+            vec![token, format!("{write} --token super.token")]
+        }
+        Some(Auth::Sasl { .. } | Auth::X509) | None => vec![write],
+    }
 }
 
 /// The command that writes the files of all joiners, as it is typed. `file` is the spec or the plan.
@@ -75,12 +82,16 @@ pub(super) fn writes(file: &str) -> String {
 }
 
 /// The one thing that a joiner needs beside its files, and that it would be missed for only later.
-fn super_user() -> String {
-    format!(
-        "Set the same super user as on the present servers: in zoo.cfg {SUPER_DIGEST} (zkplan \
-         digest prints it; for SASL and certificates: zkplan explain auth). apply checks every \
-         joiner, and does not add one that refuses the user."
-    )
+fn super_user(auth: Option<&Auth>) -> String {
+    let checks = "apply checks every joiner, and does not add one that refuses the user.";
+    match auth {
+        Some(Auth::Digest { .. }) => checks.to_owned(),
+        Some(Auth::Sasl { .. } | Auth::X509) | None => {
+            format!(
+                "Set the same super user as on the present servers (zkplan explain auth): {checks}"
+            )
+        }
+    }
 }
 
 fn not_seen(joiners: usize, assumed: bool) -> &'static str {
