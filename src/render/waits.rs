@@ -8,7 +8,22 @@ use crate::observe::{DataProof, ServerStatus};
 
 /// What a run waits for, as one line.
 pub fn waiting(waits: &[Wait]) -> String {
-    let all: Vec<String> = waits.iter().map(wait).collect();
+    let mut all: Vec<String> = Vec::new();
+    for (at, one) in waits.iter().enumerate() {
+        let Wait::Syncing { is_seen, left_ms, .. } = one else {
+            all.push(wait(one));
+            continue;
+        };
+        // What is true of several servers is said once.
+        let same = |other: &Wait| match other {
+            Wait::Syncing { server, is_seen: seen, .. } if seen == is_seen => Some(*server),
+            _ => None,
+        };
+        if waits[..at].iter().all(|before| same(before).is_none()) {
+            let servers: Vec<ServerId> = waits.iter().filter_map(same).collect();
+            all.push(syncing(&servers, *is_seen, *left_ms));
+        }
+    }
     all.join("; ")
 }
 
@@ -34,7 +49,7 @@ pub fn wait(wait: &Wait) -> String {
             let more = more.map(|more| format!(", {more}")).unwrap_or_default();
             format!("server {server} is a member and must be in sync first: {word}{more}")
         }
-        Wait::Syncing { server, is_seen, left_ms } => syncing(*server, *is_seen, *left_ms),
+        Wait::Syncing { server, is_seen, left_ms } => syncing(&[*server], *is_seen, *left_ms),
         Wait::Bound { server, by } => {
             format!("server {server} has its vote; checking that its ports are open{}", bound(*by))
         }
@@ -169,19 +184,27 @@ const LOOKS_FOR_LONG: &str = ". This takes unusually long. Possible causes: it s
                               joiner again";
 
 /// Who holds the fence back, and how long.
-fn syncing(server: ServerId, is_seen: bool, left_ms: u64) -> String {
-    let left = Millis(left_ms);
+fn syncing(servers: &[ServerId], is_seen: bool, left_ms: u64) -> String {
+    let who = phrases::servers(servers);
+    let seconds = left_ms.div_ceil(1000);
+    let (is, serves, runs, them) = if servers.len() == 1 {
+        ("is", "does", "runs", "it")
+    } else {
+        ("are", "do", "run", "them")
+    };
+    let active = if servers.len() == 1 { "it serves" } else { "they serve" };
+    let waits =
+        format!("zkplan waits for {them} before it sends the fence, at most {seconds} s more");
     if is_seen {
         format!(
-            "server {server} is copying the leader's data and does not serve yet. A reconfig that \
-             commits before it serves would not become active on it. zkplan waits for it before \
-             it sends the fence, at most {left} more"
+            "{who} {is} copying the leader's data and {serves} not serve yet. A reconfig that commits \
+             before {active} would not become active on {them}. {waits}"
         )
     } else {
+        let they = if servers.len() == 1 { "it is" } else { "they are" };
         format!(
-            "server {server} runs and does not serve. If it is copying the leader's data, a \
-             reconfig that commits now would not become active on it. zkplan waits for it before \
-             it sends the fence, at most {left} more"
+            "{who} {runs} and {serves} not serve. If {they} copying the leader's data, a reconfig that \
+             commits now would not become active on {them}. {waits}"
         )
     }
 }
