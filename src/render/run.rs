@@ -166,11 +166,12 @@ pub fn holder(by: &LockText) -> String {
     )
 }
 
-/// What came of an apply, beside what its plan was expected to cost.
+/// What came of an apply, beside what its plan was expected to cost. `status` is the command that shows
+/// who is still on servers that a person stops, as it is typed.
 pub fn report(
     report: &RunReport,
     prediction: &Prediction,
-    (ensemble, finished): (&str, bool),
+    (ensemble, finished, status): (&str, bool, Option<&str>),
     width: usize,
 ) -> Text {
     let mut text = Text::new();
@@ -227,13 +228,13 @@ pub fn report(
         text.paragraph("", Line::new(Style::Yellow, said), width);
     }
     if !report.stop_by_hand.is_empty() {
-        text.append(stop_by_hand(report, width));
+        text.append(stop_by_hand(report, status, width));
     }
     text
 }
 
 /// The servers that a person is to stop, and who is still on them.
-fn stop_by_hand(report: &RunReport, width: usize) -> Text {
+fn stop_by_hand(report: &RunReport, status: Option<&str>, width: usize) -> Text {
     let mut text = Text::new();
     let servers: Vec<ServerId> = report.stop_by_hand.keys().copied().collect();
     let is_used = |clients: &Option<Clients>| clients.as_ref().is_none_or(|all| all.count > 0);
@@ -255,11 +256,14 @@ fn stop_by_hand(report: &RunReport, width: usize) -> Text {
         text.paragraph("", clients::no_way_back(&servers), width);
     }
     let said = format!(
-        "Next: when no client uses {who} any more, stop {them}, one server at a time, disable the \
-         service, and move zoo.cfg, zoo.cfg.bak and data away. If the old zoo.cfg and data are \
-         restored, the old servers could form a second ensemble."
+        "When no client uses {who} any more, stop {them}, one server at a time, disable the service, \
+         and move zoo.cfg, zoo.cfg.bak and data away. If the old zoo.cfg and data are restored, the \
+         old servers could form a second ensemble."
     );
-    text.paragraph("", Line::new(Style::Cyan, said), width);
+    text.paragraph("", said, width);
+    if let Some(status) = status {
+        text.line(Line::plain("Next: ").then(Style::Cyan, status));
+    }
     text
 }
 

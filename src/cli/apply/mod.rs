@@ -208,7 +208,8 @@ async fn carry_out(
     }
     let screen = ends::screen(&view);
     output.aside(&screen);
-    let of = (&ensemble[..], &plan_id[..], &prediction);
+    let status = source.spec_path(&args.file).map(|spec| format!("zkplan status {spec}"));
+    let of = (&ensemble[..], &plan_id[..], &prediction, status.as_deref());
     Ok(ended(args, &local, of, (&end, screen), output))
 }
 
@@ -226,13 +227,14 @@ fn interrupted_twice(local: &mut Local<'_>, output: &Output) -> Outcome {
 fn ended(
     args: &ApplyArgs,
     local: &Local<'_>,
-    (ensemble, plan_id, prediction): (&str, &str, &Prediction),
+    (ensemble, plan_id, prediction, status): (&str, &str, &Prediction, Option<&str>),
     (outcome, mut screen): (&Outcome, Text),
     output: &Output,
 ) -> Exit {
     let exit = exit_of_end(outcome);
     let is_finished = *outcome == Outcome::Finished;
-    let report = report(&local.report, prediction, (ensemble, is_finished), output.width);
+    let of = (ensemble, is_finished, status);
+    let report = report(&local.report, prediction, of, output.width);
     if args.format == TextOrJson::Text {
         return output.screen(&report, exit);
     }
