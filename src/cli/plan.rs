@@ -404,9 +404,11 @@ fn texts(
             }
             Outcome::Refused(refusal, seen) => {
                 let flags = flags(args, &args.accept);
+                let out = args.out.as_ref().map(|out| out.display().to_string());
                 let again = ["zkplan", "plan", &file.path].into_iter();
-                let again: Vec<String> =
-                    again.chain(flags.iter().map(String::as_str)).map(words_for_shell).collect();
+                let again = again.chain(flags.iter().map(String::as_str));
+                let again = again.chain(out.iter().flat_map(|out| ["--out", out]));
+                let again: Vec<String> = again.map(words_for_shell).collect();
                 all.section(refusal::screen(&refusal::RefusalScreen {
                     spec,
                     observation: seen.as_deref(),

@@ -165,9 +165,9 @@ fn next(
         plan.is_some_and(|plan| plan.is_ok())
     };
     match (exit, source) {
-        (Exit::Done, Source::Spec(_)) => source.plans(&args.file),
+        (Exit::Done, Source::Spec(_)) => source.plans_to_file(&args.file),
         (Exit::Done, Source::Plan(_)) => format!("zkplan apply {path}"),
-        (_, Source::Spec(_)) if by_restarts && plans_restarts() => source.plans(&args.file),
+        (_, Source::Spec(_)) if by_restarts && plans_restarts() => source.plans_to_file(&args.file),
         _ if by_restarts || !args.zoo_cfg.is_empty() => format!("zkplan preflight {path} --watch"),
         _ => format!("zkplan preflight {path}"),
     }

@@ -91,6 +91,15 @@ impl Source {
         format!("zkplan plan {spec}{accepted}")
     }
 
+    /// The same, and saves the plan: over the one that was given, if that is a plan.
+    pub(super) fn plans_to_file(&self, path: &Path) -> String {
+        let file = match self {
+            Self::Spec(_) => "plan.json".to_owned(),
+            Self::Plan(_) => words_for_shell(&path.display().to_string()),
+        };
+        format!("{} --out {file}", self.plans(path))
+    }
+
     /// The risks that the file accepts.
     pub(super) fn accepted(&self) -> &[Acceptance] {
         match self {

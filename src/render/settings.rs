@@ -1,7 +1,7 @@
 //! Settings that differ from the spec, in words, and the edit of a `zoo.cfg` that they need.
 
 use super::changes::text_diff;
-use super::phrases::servers;
+use super::phrases::{self, servers};
 use super::text::{Line, Style, Text};
 use crate::model::{ServerId, SettingName};
 use crate::observe::SettingDifference;
@@ -71,10 +71,12 @@ pub fn words_for_notes(edit: &Edit) -> Vec<String> {
 
 fn sentence(note: &EditNote) -> String {
     match note {
-        EditNote::DigestToFill => {
+        EditNote::DigestToFill { user } => {
             format!(
-                "HASH is a placeholder. Run \"zkplan digest\": it prints the whole line that begins \
-                 with {SUPER_DIGEST}. Put that line in place of the one with HASH"
+                "HASH is a placeholder. Run \"zkplan digest --user {} > super.token\": it prints the \
+                 whole line that begins with {SUPER_DIGEST}. Put that line in place of the one with \
+                 HASH. New servers take the file: zkplan joiner --token super.token",
+                phrases::shell(user)
             )
         }
         EditNote::SecretInFile => {
@@ -160,9 +162,10 @@ mod tests {
         +reconfigEnabled=true
         +DigestAuthenticationProvider.superDigest=super:HASH
         +4lw.commands.whitelist=conf, hash
-        note: HASH is a placeholder. Run "zkplan digest": it prints the whole line that begins
-              with DigestAuthenticationProvider.superDigest. Put that line in place of the one
-              with HASH
+        note: HASH is a placeholder. Run "zkplan digest --user super > super.token": it prints the
+              whole line that begins with DigestAuthenticationProvider.superDigest. Put that line
+              in place of the one with HASH. New servers take the file: zkplan joiner --token
+              super.token
         note: this file holds a secret. With reconfigEnabled=true ZooKeeper rewrites zoo.cfg with
               mode 0644: every user of the machine can then read it, and zoo.cfg.bak too
         note: 4lw.commands.whitelist in zoo.cfg replaces a list that is given as a JVM flag: add

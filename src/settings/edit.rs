@@ -54,7 +54,8 @@ pub struct Edit {
 impl Edit {
     /// Whether the file is as it has to be.
     pub fn is_empty(&self) -> bool {
-        self.before == self.after && !self.notes.contains(&EditNote::DigestToFill)
+        let is_to_fill = |note: &EditNote| matches!(note, EditNote::DigestToFill { .. });
+        self.before == self.after && !self.notes.iter().any(is_to_fill)
     }
 }
 
@@ -62,7 +63,10 @@ impl Edit {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EditNote {
     /// The text after [`SUPER_DIGEST`] is a placeholder: the first line of `zkplan digest` goes there.
-    DigestToFill,
+    DigestToFill {
+        /// The user whose it is.
+        user: String,
+    },
     /// The file holds a secret. ZooKeeper rewrites it with the mode of new files (0644), and its copy
     /// `zoo.cfg.bak` too, once a config version is activated.
     SecretInFile,
@@ -195,7 +199,7 @@ fn add_super_user(
         SuperUser::Digest(user, None) => {
             if !file.value(SUPER_DIGEST).is_some_and(is_digest) {
                 file.set(SUPER_DIGEST, &format!("{user}{PLACEHOLDER}"))?;
-                notes.push(EditNote::DigestToFill);
+                notes.push(EditNote::DigestToFill { user: user.to_owned() });
             }
         }
     }

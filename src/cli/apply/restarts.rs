@@ -319,7 +319,8 @@ fn ended(
     let plan = checked.plan();
     let prediction = Prediction::of(checked);
     let times = (&local.report, &prediction);
-    let report = restarts_done::report(plan, done, times, (end, &plans), output.width);
+    let next = source.plans_to_file(&args.file);
+    let report = restarts_done::report(plan, done, times, (end, &next), output.width);
     if args.format == TextOrJson::Text {
         return output.screen(&report, exit);
     }

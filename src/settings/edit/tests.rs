@@ -56,7 +56,7 @@ fn what_is_lacking_is_added_and_what_differs_replaced() {
            4lw.commands.whitelist=conf, mntr\n";
     assert_eq!(edit.after, after);
     let notes = [
-        EditNote::DigestToFill,
+        EditNote::DigestToFill { user: "super".to_owned() },
         EditNote::SecretInFile,
         EditNote::NotAsFlag(SettingName::ReconfigEnabled),
         EditNote::NotAsFlag(SettingName::InitLimit),
