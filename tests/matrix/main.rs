@@ -7,11 +7,13 @@
 //! cargo test --test matrix -- long      # everything
 //! cargo test --test matrix -- 3.5.10    # the rows whose name holds that
 //! cargo test --test matrix -- start     # from the true start, and other rolling restarts: roll
+//! cargo test --test matrix -- migration # from the true start to the end
 //! ```
 //!
 //! Each row prints the steps that it took, and the table at the end all of them. A row that did not
 //! take every step of its story fails, and so does one whose release cannot be had. In reading order:
-//! `rows` (what is played), `story` (the steps of a move), `upgrades` (rolling restarts).
+//! `rows` (what is played), `story` (the steps of a move), `upgrades` (rolling restarts and whole
+//! migrations).
 
 #[path = "../zookeeper/applying.rs"]
 #[expect(dead_code, reason = "what other stories do with an apply")]
@@ -23,6 +25,8 @@ mod applying;
     reason = "what loopback ensembles have beyond what is used here"
 )]
 mod harness;
+#[path = "../zookeeper/installing.rs"]
+mod installing;
 #[path = "../zookeeper/ledger.rs"]
 #[expect(dead_code, reason = "what other stories ask of an ensemble's logs")]
 mod ledger;
@@ -39,6 +43,8 @@ mod story;
 #[expect(dead_code, reason = "the short form, which the suite of one release plays")]
 mod true_start;
 mod upgrades;
+#[path = "../zookeeper/whole_migration.rs"]
+mod whole_migration;
 #[path = "../zookeeper/zkplan.rs"]
 #[expect(dead_code, reason = "what other stories ask of a screen")]
 mod zkplan;

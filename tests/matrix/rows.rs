@@ -1,6 +1,7 @@
 //! What is played: releases, how they are configured, and how much of the story.
 
 use crate::harness::{Builder, Release};
+use crate::whole_migration::Way;
 
 /// Every release line of which a release can be had, the last of each; and that of this machine.
 const RELEASES: [Release; 6] = [
@@ -54,6 +55,8 @@ pub(crate) enum Length {
     Roll,
     /// Three servers come to the last of these releases by one plan for each.
     Chain(&'static [&'static str]),
+    /// From there, and without superDigest, onto three servers that were used for something else.
+    Migration(Way),
     /// The refusal of a release that is too old.
     Refusal,
 }
@@ -114,6 +117,8 @@ impl Row {
         let what = match self.length {
             Length::Start => ", start",
             Length::Roll | Length::Chain(_) => ", roll",
+            Length::Migration(Way::Participants) => ", migration",
+            Length::Migration(Way::ObserversFirst) => ", migration, observers first",
             Length::Whole | Length::Short | Length::Pair | Length::Refusal => "",
         };
         format!("{}, {configuration}{what}", self.releases())
@@ -180,7 +185,22 @@ fn all(refusal: Row) -> Vec<Row> {
     let pairs = PAIRS.map(|pair| Row::pair(pair, Length::Pair));
     let starts = STARTS
         .map(|release| Row::of(Release::Apache(release), Configuration::Static, Length::Start));
+    let ways = [
+        ("3.5.10", Way::Participants),
+        ("3.8.6", Way::Participants),
+        ("3.8.6", Way::ObserversFirst),
+        ("3.9.5", Way::Participants),
+    ];
+    let migrations = ways.map(|(release, way)| {
+        Row::of(Release::Apache(release), Configuration::Static, Length::Migration(way))
+    });
     let roll = Row::pair(("3.8.6", "3.9.5"), Length::Roll);
     let chain = Row::pair(("3.5.10", "3.9.5"), Length::Chain(&CHAIN));
-    whole.chain(pairs).chain(starts).chain([roll, chain, refusal]).collect()
+    whole
+        .chain(pairs)
+        .chain(starts)
+        .chain([roll, chain])
+        .chain(migrations)
+        .chain([refusal])
+        .collect()
 }

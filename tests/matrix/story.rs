@@ -54,6 +54,7 @@ pub(crate) fn play(row: &Row) -> Played {
         Length::Start => upgrades::starts(row),
         Length::Roll => upgrades::rolls(row),
         Length::Chain(releases) => upgrades::is_upgraded(row, releases),
+        Length::Migration(way) => upgrades::migrates(row, way),
     };
     let wanted: &[&str] = match row.length {
         Length::Whole => &WHOLE,
@@ -63,6 +64,7 @@ pub(crate) fn play(row: &Row) -> Played {
         Length::Start => &upgrades::START,
         Length::Roll => &upgrades::ROLL,
         Length::Chain(_) => &upgrades::CHAIN,
+        Length::Migration(_) => &upgrades::MIGRATION,
     };
     assert_eq!(played.steps, wanted, "a step was left out");
     played
@@ -88,7 +90,12 @@ fn moves(row: &Row) -> Played {
     match row.length {
         Length::Whole => story.changes_roles_and_sizes(),
         Length::Pair => story.has_one_version(),
-        Length::Short | Length::Refusal | Length::Start | Length::Roll | Length::Chain(_) => {}
+        Length::Short
+        | Length::Refusal
+        | Length::Start
+        | Length::Roll
+        | Length::Chain(_)
+        | Length::Migration(_) => {}
     }
     let left: &[u8] = if row.length == Length::Pair { &[4, 5, 6] } else { &[1, 2, 3, 4, 5, 6] };
     let steps = story.steps;

@@ -1,4 +1,5 @@
-//! Rolling restarts on releases of Apache: settings, and other releases, while clients work.
+//! Rolling restarts on releases of Apache: settings, and other releases, while clients work; and whole
+//! migrations, which begin with one.
 
 use crate::applying::wanting;
 use crate::harness::{Builder, Ensemble, Release, Witness};
@@ -8,6 +9,7 @@ use crate::rows::Row;
 use crate::say;
 use crate::story::Played;
 use crate::true_start::{Faults, comes_to_may_change};
+use crate::whole_migration::{self, Way};
 
 /// The steps of a true start.
 pub(crate) const START: [&str; 3] = ["killed everywhere", "leader dies", "may change"];
@@ -18,12 +20,21 @@ pub(crate) const ROLL: [&str; 3] = ["killed everywhere", "one leader change", "o
 /// Those of a chain.
 pub(crate) const CHAIN: [&str; 3] = ["3.6.4", "3.8.6", "3.9.5"];
 
+/// Those of a whole migration.
+pub(crate) const MIGRATION: [&str; 4] =
+    ["may change", "killed in each phase", "3 to 3", "few commands"];
+
 /// What a roll of five wants beside the release.
 const ALL: [u8; 5] = [1, 2, 3, 4, 5];
 
 pub(crate) fn starts(row: &Row) -> Played {
     let longest_gap = comes_to_may_change(row.builder(), megabytes(), Faults::Everywhere);
     Played { steps: START.to_vec(), longest_gap: Some(longest_gap) }
+}
+
+pub(crate) fn migrates(row: &Row, way: Way) -> Played {
+    let longest_gap = whole_migration::migrates(row.builder(), way, megabytes());
+    Played { steps: MIGRATION.to_vec(), longest_gap: Some(longest_gap) }
 }
 
 /// Data of a story, in MB (`ZKPLAN_DATA_MB`).
@@ -42,7 +53,7 @@ pub(crate) fn rolls(row: &Row) -> Played {
     // A server that is away when an apply is killed is started by the person, as the screen says: of its
     // restart no later moment is left.
     let killed = |at: usize| {
-        let second = if at % 2 == 0 { Moment::Away } else { Moment::Back };
+        let second = if at.is_multiple_of(2) { Moment::Away } else { Moment::Back };
         [Moment::Asked, second].map(|moment| (at, Trouble::Killed(moment)))
     };
     let troubles = (0..5).flat_map(killed);
@@ -68,7 +79,7 @@ pub(crate) fn is_upgraded(row: &Row, releases: &'static [&'static str]) -> Playe
         let spec = wanting(&ensemble, ids, ids).settings(wanted);
         let troubles = [(1, Trouble::Killed(Moment::Away))];
         let (epoch, release_of) = (ensemble.epoch(), Release::Apache(release));
-        let operator = Operator::with(&ensemble, ids, &spec, troubles).installing(release_of);
+        let mut operator = Operator::with(&ensemble, ids, &spec, troubles).installing(release_of);
         let typed = operator.rolls();
         say(&format!("   {release}: {} commands", typed.len()));
         assert!(ensemble.epoch() <= epoch + 1, "{} leader changes", ensemble.epoch() - epoch);

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::applying::{Apply, Applying, wanting};
 use crate::harness::{Builder, Ensemble, Mode, PATIENCE, Witness, wait_until};
-use crate::joiner_files::{self, desk_with_token};
+use crate::installing;
+use crate::joiner_files::desk_with_token;
 use crate::ledger::is_at;
 use crate::show;
 use crate::spec::Spec;
@@ -162,7 +163,7 @@ fn the_others_start_from_files_that_were_written_before() {
     person.restarts(&ensemble);
     apply.wait_said(&["Server 1 leads alone"]);
     for id in [2, 3] {
-        joiner_files::start(&desk, &ensemble, id);
+        installing::start(&desk, &ensemble, id);
     }
     apply.ends().exits(0);
     is_at(&ensemble, &ALL);

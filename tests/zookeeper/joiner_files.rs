@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
 
 use crate::applying::wanting;
 use crate::harness::{Builder, Ensemble};
+use crate::installing::{install, said, start};
 use crate::ledger::is_at;
 use crate::zkplan::{Desk, text};
 
@@ -16,29 +16,6 @@ pub(crate) fn desk_with_token(ensemble: &Ensemble) -> Desk {
     let token = desk.run_as_super(&["digest"]).exits(0).stdout;
     desk.write("super.token", &token);
     desk
-}
-
-/// What the script of a joiner does for a server of an ensemble: both directories are the harness's.
-pub(crate) fn install(desk: &Desk, ensemble: &Ensemble, id: u8) -> Output {
-    let data = ensemble.file(id, "data");
-    let conf = data.parent().expect("it is in the server's own directory").to_owned();
-    installed(&desk.path(&format!("joiners/{id}/install.sh")), [&conf, &data])
-}
-
-fn installed(script: &Path, to: [&PathBuf; 2]) -> Output {
-    let output = Command::new("sh").arg(script).args(to).output();
-    output.expect("there is a shell")
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned()
-}
-
-/// Installs the files of a joiner, which has to work, and starts it.
-pub(crate) fn start(desk: &Desk, ensemble: &Ensemble, id: u8) {
-    let output = install(desk, ensemble, id);
-    assert!(output.status.success(), "{}", said(&output));
-    ensemble.start_installed(id);
 }
 
 on_both_profiles! { they_follow_and_are_added }
@@ -52,7 +29,10 @@ pub(crate) fn they_follow_and_are_added(builder: &Builder) {
     let desk = desk_with_token(&ensemble);
     let spec = wanting(&ensemble, 1..=5, 1..=3);
     let file = desk.write("spec.yaml", &spec.text());
-    desk.plan(&spec, &[]).says(["zkplan joiner spec.yaml --all -o joiners/"]);
+    desk.plan(&spec, &[]).says([
+        "zkplan digest --user super > super.token",
+        "zkplan joiner spec.yaml --all -o joiners/ --token super.token",
+    ]);
     let write = |further: &[&str]| {
         let words = ["joiner", &file, "-o", "joiners", "--token", "super.token"];
         desk.run(words.iter().chain(further))

@@ -40,6 +40,7 @@ mod healthy;
 mod histories;
 mod hostile;
 mod import_agrees;
+mod installing;
 mod joiner_files;
 mod joiners;
 mod key_forms;
@@ -72,6 +73,8 @@ mod true_sentences;
 mod true_start;
 mod ways_in;
 mod weighted;
+#[expect(dead_code, reason = "the other way, which the matrix plays")]
+mod whole_migration;
 mod zkplan;
 
 /// Figures are for whoever runs the tests.

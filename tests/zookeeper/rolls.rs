@@ -16,7 +16,13 @@ use crate::spec::Spec;
 use crate::zkplan::{Desk, Outcome, one_line};
 
 /// What is typed first, and whenever no screen names anything.
-const FIRST: &str = "zkplan status spec.yaml";
+pub(crate) const FIRST: &str = "zkplan status spec.yaml";
+
+/// What a screen names where a file needs the digest of the super user.
+const DIGEST: &str = "zkplan digest --user super > super.token";
+
+/// How a command begins that changes something.
+pub(crate) const APPLY: &str = "zkplan apply";
 
 /// More commands between two applies, or more applies, are a circle, or as good as one.
 const MOST: usize = 8;
@@ -62,6 +68,12 @@ pub(crate) struct Operator<'a> {
     restarted: BTreeSet<u8>,
     troubles: Vec<(usize, Trouble)>,
     typed: Vec<String>,
+    /// How many of them would have been typed without the kills.
+    counted: usize,
+    /// Whether an apply was killed and none was typed since.
+    resumes: bool,
+    /// The command that writes the files of joiners, where a screen named one.
+    writes_joiners: Option<String>,
 }
 
 impl<'a> Operator<'a> {
@@ -83,6 +95,9 @@ impl<'a> Operator<'a> {
             restarted: BTreeSet::new(),
             troubles: troubles.into_iter().collect(),
             typed: Vec::new(),
+            counted: 0,
+            resumes: false,
+            writes_joiners: None,
         }
     }
 
@@ -95,33 +110,92 @@ impl<'a> Operator<'a> {
     ///
     /// # Panics
     /// Where the screens lead in a circle, or a trouble did not come.
-    pub(crate) fn rolls(mut self) -> Vec<String> {
+    pub(crate) fn rolls(&mut self) -> Vec<String> {
+        let next = self.restarts();
+        assert_eq!(self.comes_to(&[APPLY], &next), None, "more than was wanted: {:#?}", self.typed);
+        self.may_change();
+        self.typed.clone()
+    }
+
+    /// The same until the restarts are done, and returns the command that is named then.
+    ///
+    /// # Panics
+    /// As [`Operator::rolls`].
+    pub(crate) fn restarts(&mut self) -> String {
         let most = self.troubles.len() + MORE;
-        let mut first = FIRST.to_owned();
         for _ in 0..most {
-            let Some(apply) = self.comes_to_an_apply(&first) else {
-                assert_eq!(self.troubles, [], "did not come: {:#?}", self.typed);
-                self.may_change();
-                return self.typed;
+            let next = if let Some(apply) = self.comes_to(&[APPLY], FIRST) {
+                self.applies(&apply)
+            } else {
+                self.resumes = false;
+                Some(FIRST.to_owned())
             };
-            let next = self.applies(&apply);
-            first = next.unwrap_or_else(|| FIRST.to_owned());
+            if let Some(next) = next {
+                assert_eq!(self.troubles, [], "did not come: {:#?}", self.typed);
+                return next;
+            }
         }
         panic!("{most} applies and no end: {:#?}", self.typed);
     }
 
-    fn types(&mut self, line: &str) -> Outcome {
+    /// Types an apply, which is killed at an output, and what the screens then name until the next one,
+    /// which is returned.
+    pub(crate) fn is_killed(&mut self, apply: &str, output: &str) -> String {
+        self.counts(apply);
+        let line = format!("{apply} --auto-approve");
+        self.desk.line(&line).at("KILL", output).ends().was_killed();
+        show(&format!("typed: {apply} -> killed at {output}"));
+        self.resumes = true;
+        self.comes_to(&[APPLY], FIRST).expect("an apply goes on")
+    }
+
+    fn counts(&mut self, line: &str) {
         self.typed.push(line.to_owned());
+        self.counted += usize::from(!self.resumes);
+        if line.starts_with(APPLY) {
+            self.resumes = false;
+        }
+    }
+
+    /// The number of commands that would have been typed without the kills.
+    pub(crate) const fn counted(&self) -> usize {
+        self.counted
+    }
+
+    /// The command that writes the files of joiners, which a screen named.
+    pub(crate) fn writes_joiners(&self) -> String {
+        self.writes_joiners.clone().expect("a screen names it")
+    }
+
+    /// The person edits the spec.
+    pub(crate) fn edits_spec(&mut self, spec: &Spec) {
+        self.desk.write("spec.yaml", &spec.text());
+    }
+
+    pub(crate) fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    pub(crate) fn typed(&self) -> &[String] {
+        &self.typed
+    }
+
+    pub(crate) fn types(&mut self, line: &str) -> Outcome {
+        self.counts(line);
         let outcome = self.desk.line(line).ends();
+        let mut named = outcome.stdout.lines().map(str::trim);
+        if let Some(writes) = named.rfind(|line| line.starts_with("zkplan joiner ")) {
+            self.writes_joiners = Some(writes.to_owned());
+        }
         show(&format!("typed: {line} -> exit {:?}", outcome.code()));
         outcome
     }
 
-    /// The apply that is named in the end; nothing where no command is.
-    fn comes_to_an_apply(&mut self, first: &str) -> Option<String> {
+    /// The command of one of these kinds that is named in the end; nothing where no command is.
+    pub(crate) fn comes_to(&mut self, kinds: &[&str], first: &str) -> Option<String> {
         let mut line = first.to_owned();
         let mut since = BTreeSet::new();
-        while !line.starts_with("zkplan apply") {
+        while !kinds.iter().any(|kind| line.starts_with(kind)) {
             assert!(since.insert(line.clone()), "a circle: {line} of {:#?}", self.typed);
             assert!(since.len() < MOST, "no end: {:#?}", self.typed);
             if line.ends_with(" --watch") {
@@ -145,7 +219,7 @@ impl<'a> Operator<'a> {
             let next: Vec<String> = outcome.next_lines().into_iter().map(str::to_owned).collect();
             line = match <[String; 1]>::try_from(next) {
                 Ok([next]) => next,
-                Err(none) if none.is_empty() => return None,
+                Err(none) if none.is_empty() => accepting(&outcome)?,
                 Err(several) => panic!("{several:?} are named\n{outcome}"),
             };
         }
@@ -177,7 +251,7 @@ impl<'a> Operator<'a> {
 
     /// Types a watch, and ends it when all servers serve.
     fn watches(&mut self, line: &str) {
-        self.typed.push(line.to_owned());
+        self.counts(line);
         let mut watch = self.desk.line(line).start();
         watch.wait_printed(&["tolerates"]);
         self.ensemble.wait_serving();
@@ -196,8 +270,9 @@ impl<'a> Operator<'a> {
         });
         let files = files.collect::<Vec<_>>().join(" ");
         let shown = self.types(&format!("{command}{files}"));
-        let digest = if shown.has_said(&["HASH is a placeholder. Run \"zkplan digest\""]) {
-            let printed = self.types("zkplan digest").exits(0);
+        let digest = if shown.has_said(&["HASH is a placeholder. Run"]) {
+            assert!(shown.has_said(&[DIGEST]), "{shown}");
+            let printed = self.types(DIGEST).exits(0);
             let mut lines = printed.stderr.lines().map(str::trim);
             let key = "DigestAuthenticationProvider.superDigest=";
             lines.find(|line| line.starts_with(key)).expect("a line for zoo.cfg").to_owned()
@@ -223,10 +298,10 @@ impl<'a> Operator<'a> {
         self.has_edited = true;
     }
 
-    /// Types an apply and does what it asks for, until it ends or is killed: the command that comes
-    /// next, where it names one.
+    /// Types an apply and does what it asks for, until it ends: the command that comes next. Nothing where
+    /// it was killed.
     fn applies(&mut self, line: &str) -> Option<String> {
-        self.typed.push(line.to_owned());
+        self.counts(line);
         let desk = Rc::clone(&self.desk);
         let mut apply = desk.line(&format!("{line} --auto-approve")).start();
         let mut done = 0;
@@ -242,6 +317,7 @@ impl<'a> Operator<'a> {
             }
             let killed = [Moment::Asked, Moment::Away, Moment::Back];
             let killed = killed.into_iter().find(|one| self.is_trouble(Trouble::Killed(*one)));
+            self.resumes = killed.is_some();
             if killed == Some(Moment::Asked) {
                 return kills(apply, id, Moment::Asked);
             }
@@ -261,7 +337,7 @@ impl<'a> Operator<'a> {
             self.shows_logs();
         }
         let ended = ended.exits(0);
-        ended.next_lines().first().map(|line| (*line).to_owned())
+        Some(ended.next_lines().first().map_or_else(|| FIRST.to_owned(), |line| (*line).to_owned()))
     }
 
     /// The ends of the servers' logs, to find out why an apply failed.
@@ -300,6 +376,13 @@ impl<'a> Operator<'a> {
         let preflight = self.desk.run_as_super(&["preflight", "spec.yaml"]);
         preflight.says(["No check failed: you can plan a change"]);
     }
+}
+
+/// The command that a refusal names, with the risk that it would take.
+fn accepting(refusal: &Outcome) -> Option<String> {
+    let mut lines = refusal.stdout.lines().map(str::trim);
+    let is_it = |line: &&str| line.starts_with("zkplan plan ") && line.contains(" --accept ");
+    lines.find(is_it).map(str::to_owned)
 }
 
 /// No screen names what comes next.

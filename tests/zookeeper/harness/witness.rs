@@ -102,6 +102,15 @@ impl Witness {
     /// Begins to work on these servers, members or not yet, started or not yet; returns once the
     /// first write is acknowledged.
     pub(crate) fn of(ensemble: &Ensemble, ids: impl IntoIterator<Item = u8>) -> Self {
+        Self::below("", ensemble, ids)
+    }
+
+    /// The same with all its znodes below one that is there already: beside another witness.
+    pub(crate) fn below(
+        folder: &'static str,
+        ensemble: &Ensemble,
+        ids: impl IntoIterator<Item = u8>,
+    ) -> Self {
         let addresses: Vec<String> =
             ids.into_iter().map(|id| ensemble.client_address(id).to_string()).collect();
         let addresses = addresses.join(",");
@@ -120,7 +129,7 @@ impl Witness {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime for one client").block_on(async {
                 tokio::select! {
-                    figures = work(&addresses, &own, begun, inbox) => figures,
+                    figures = work((&addresses, folder), &own, begun, inbox) => figures,
                     _ = absence => panic!("the test ended before its witness did"),
                 }
             })
@@ -168,12 +177,12 @@ impl Witness {
 }
 
 async fn work(
-    addresses: &str,
+    (addresses, folder): (&str, &str),
     book: &Mutex<Book>,
     begun: mpsc::Sender<()>,
     mut orders: oneshot::Receiver<Vec<(u8, SocketAddr)>>,
 ) -> Figures {
-    let mut session = Session::begin(addresses).await;
+    let mut session = Session::begin(&format!("{addresses}{folder}")).await;
     for number in 1.. {
         let touch = number % TOUCH_EVERY == 0;
         let done = if touch { session.touch(number).await } else { session.write(number).await };
@@ -183,7 +192,8 @@ async fn work(
             begun.send(()).ok();
         }
         if let Ok(servers) = orders.try_recv() {
-            return finish(session, number, &servers, book).await;
+            let servers = servers.into_iter().map(|(id, at)| (id, format!("{at}{folder}")));
+            return finish(session, number, &servers.collect::<Vec<_>>(), book).await;
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -193,7 +203,7 @@ async fn work(
 async fn finish(
     mut session: Session,
     last: u64,
-    servers: &[(u8, SocketAddr)],
+    servers: &[(u8, String)],
     book: &Mutex<Book>,
 ) -> Figures {
     session.watch_fires(last + 1).await;
@@ -201,7 +211,7 @@ async fn finish(
     let numbers = lock(book).acknowledged.clone();
     let mut lost = Vec::new();
     for (id, address) in servers {
-        let missing = session::missing(&address.to_string(), &numbers).await;
+        let missing = session::missing(address, &numbers).await;
         if !missing.is_empty() {
             lost.push(format!("server {id} lacks {missing:?}"));
         }
