@@ -67,6 +67,8 @@
 //! * [`report`] has what machines read: one value for each document, with its schema. What the end of an
 //!   apply means to its caller is decided in [`report::error`] (a closed gate: stopped); `cli::exit` has
 //!   the number of each kind, and `cli::error` joins both.
+//! * [`review`] has what a forge shows: comments of pull requests, annotations, test reports. It takes
+//!   documents of `report`, and lets no text from outside be markup.
 //! * [`demo`] has the servers of `zkplan demo`, real ones on loopback, and its client that writes. The
 //!   real servers of the tests are started with the same code.
 //! * [`cli`] is the one place where files are read, errors become exit codes and text is printed.
@@ -123,6 +125,7 @@ pub mod rehearsal;
 pub mod render;
 pub mod report;
 pub mod restarting;
+pub mod review;
 pub mod saved;
 pub mod settings;
 pub mod simulator;

@@ -9,8 +9,8 @@ use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::digest_args::DigestArgs;
+pub(super) use super::formats::{Format, TextOrJson};
 use super::joiner_args::JoinerArgs;
-pub(super) use super::values::TextOrJson;
 use super::values::{Restarted, acceptance, client_address, duration, label, restarted, user};
 use crate::first_quorum::Noted;
 use crate::model::{AuthScheme, Millis, ServerId, Tls};
@@ -529,16 +529,6 @@ pub(super) struct ExplainArgs {
     /// A code like ZKQ3 or ZKF1, or a topic like `words` or `auth`; without one, a list of all
     #[arg(value_name = "CODE")]
     pub(super) code: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// For people
-    Text,
-    /// The plan, the refusal or the error
-    Json,
-    /// A graph for Graphviz
-    Dot,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use super::error::CommandError;
 use super::exit::Exit;
+use super::formats::TextOrJson;
 use super::joiner_args::JoinerArgs;
 use super::live;
 use super::output::Output;
 use super::source::Source;
-use super::values::TextOrJson;
 use crate::document::Document as _;
 use crate::joiner::{DataDirectory, DirectoryListing, DirectoryState, judge_epoch};
 use crate::render::data_directory::{DirectoryScreen, screen};

@@ -9,10 +9,10 @@ use super::data_directory;
 use super::error::{CommandError, unwritable};
 use super::exit::Exit;
 use super::first_quorum::{self, Shown};
+use super::formats::TextOrJson;
 use super::joiner_args::JoinerArgs;
 use super::output::Output;
 use super::source::Source;
-use super::values::TextOrJson;
 use super::{live, specs};
 use crate::apply::command_line::joiner_folder;
 use crate::joiner::{

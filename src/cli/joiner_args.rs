@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 
-use super::values::TextOrJson;
+use super::formats::TextOrJson;
 
 const EXAMPLES: &str = "\
 Examples:

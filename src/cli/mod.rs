@@ -19,6 +19,7 @@ mod exit;
 mod explain;
 mod file_kind;
 mod first_quorum;
+mod formats;
 mod history;
 mod import;
 mod joiner;
@@ -30,6 +31,8 @@ mod logs;
 mod output;
 mod paths;
 mod plan;
+mod plan_formats;
+mod planned;
 mod preflight;
 mod probe;
 mod progress;
@@ -49,6 +52,7 @@ mod watch;
 mod write_gaps;
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
@@ -64,6 +68,7 @@ use self::version::VersionArgs;
 use crate::document::{self, Document as _};
 use crate::report::SCHEMAS;
 use crate::report::error::CommandFailure;
+use crate::review::{Reviewed, comment};
 
 /// Runs one command line, from the program's name on.
 pub fn main(arguments: impl IntoIterator<Item = OsString>, build: Build) -> Exit {
@@ -121,13 +126,29 @@ fn run(cli: &Cli) -> Exit {
 }
 
 /// The one place where an error of a command is printed: on stderr for people, and on stdout where
-/// the answer was to be a document.
+/// the answer was to be a document or a comment.
 fn fail(cli: &Cli, error: &CommandError, output: &Output) -> Exit {
     output.error(error);
+    let (document, exit) = (error.to_document(), error.exit());
     if is_json(&cli.command) {
-        output.raw(&error.to_document().to_text(), error.exit())
+        output.raw(&document.to_text(), exit)
+    } else if let Some((file, again)) = commented(&cli.command) {
+        let file = file.display().to_string();
+        let label = specs::label_of(&file);
+        output.raw(&comment(&[Reviewed::failed(&file, label, again, document)]), exit)
     } else {
-        error.exit()
+        exit
+    }
+}
+
+/// The file that stdout is to hold a comment on, and what shows the error again.
+fn commented(command: &Command) -> Option<(&Path, &'static str)> {
+    match command {
+        Command::Plan(args) if args.format == Format::Markdown => {
+            Some((args.specs.first()?, "zkplan plan"))
+        }
+        Command::Show(args) if args.format == Format::Markdown => Some((&args.plan, "zkplan show")),
+        _ => None,
     }
 }
 

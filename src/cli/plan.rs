@@ -5,37 +5,34 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
-use clap::ValueEnum as _;
 use futures::future::join_all;
 
 use super::args::{Format, PlanArgs};
-use super::error::{CommandError, exit_of_breaches, exit_of_error, unwritable};
+use super::error::{CommandError, unwritable};
 use super::exit::Exit;
 use super::first_quorum::{self, Shown};
 use super::journal::{self, OpenRuns, Unread};
 use super::output::Output;
 use super::paths::{self, folder_of};
+use super::plan_formats::{documents, flags, graphs, reviewed, tell};
+use super::planned::{Outcome, Position};
 use super::specs::Loaded;
 use super::{assumed, live, probe, retired, specs};
 use crate::apply::access::Named;
 use crate::check::CheckedPlan;
-use crate::first_quorum::FirstQuorumAnswer;
 use crate::model::Target;
-use crate::observe::{Facts, Observation, ObserveError, Question, observe_confirmed};
-use crate::plan::{Acceptance, Done, Prefer};
-use crate::proposal::{Refusal, propose_preferring, propose_restarts};
+use crate::observe::{Facts, Observation, Question, observe_confirmed};
+use crate::plan::{Acceptance, Prefer};
+use crate::proposal::{propose_preferring, propose_restarts};
 
-use crate::document::{self, Document as _};
+use crate::document::Document as _;
 use crate::rehearsal;
-use crate::render;
 use crate::render::plan::{Origin, PlanFile, PlanScreen, SpecFile, screen};
 use crate::render::summary::{FleetEntry, FleetVerdict, table};
-use crate::render::unreachable::Reached;
-use crate::render::{
-    Text, dot, other, refusal, unreachable, words_for_acceptance, words_for_shell,
-};
+use crate::render::{Text, dot, mermaid, other, refusal, words_for_acceptance, words_for_shell};
+use crate::report::PlanDocument;
 use crate::report::error::CommandFailure;
-use crate::report::{FleetDocument, FleetMember, PlanDocument, RefusalDocument};
+use crate::review::comment;
 use crate::saved;
 use crate::spec::Spec;
 use crate::status::RunPosition;
@@ -43,32 +40,6 @@ use crate::whynot::why_not;
 
 /// What the rehearsal below a plan may cost, as [`rehearsal::RehearsalLimits`] counts.
 const BESIDE_PLANNING: u64 = 1_000;
-
-/// How far the open run of a plan is, and what was seen of the ensemble now.
-struct Position {
-    run: u64,
-    is_certain: bool,
-    done: Done,
-    now: Facts,
-}
-
-impl Position {
-    const fn seen<'a>(&'a self, accepted: &'a [Acceptance]) -> render::plan::Resumed<'a> {
-        let (run, is_certain) = (self.run, self.is_certain);
-        render::plan::Resumed { run, is_certain, done: &self.done, now: &self.now, accepted }
-    }
-}
-
-/// What came of one spec.
-enum Outcome {
-    /// The plan; of a run that is open, with what of it is done.
-    Planned(Box<CheckedPlan>, Option<Box<Observation>>, Option<Box<Position>>),
-    Refused(Box<Refusal>, Option<Box<Observation>>),
-    /// A standalone server, and whether it can become the first voter.
-    Standalone(Box<FirstQuorumAnswer>),
-    Unreachable(ObserveError),
-    Failed(CommandError),
-}
 
 pub(super) fn run(args: &PlanArgs, output: &Output) -> Result<Exit, CommandError> {
     let usage = |what: &str, hint: &str| CommandError::new(CommandFailure::Usage, what).hint(hint);
@@ -103,8 +74,16 @@ pub(super) fn run(args: &PlanArgs, output: &Output) -> Result<Exit, CommandError
     let exit = exits.fold(kept, Exit::worse);
     let exit = match args.format {
         Format::Text => output.screen(&texts(args, &loaded, (&outcomes, &saved), output), exit),
-        Format::Json => output.raw(&documents(args, &loaded, (&outcomes, exit), output), exit),
-        Format::Dot => output.screen(&graphs(args, &loaded, &outcomes, output), exit),
+        Format::Json => {
+            let reviewed = reviewed(args, &loaded, &outcomes, output);
+            output.raw(&documents(&reviewed, exit), exit)
+        }
+        Format::Markdown => output.raw(&comment(&reviewed(args, &loaded, &outcomes, output)), exit),
+        Format::Mermaid => {
+            let graphs = graphs(args, (&loaded, &outcomes), mermaid::mermaid, output);
+            output.screen(&graphs, exit)
+        }
+        Format::Dot => output.screen(&graphs(args, (&loaded, &outcomes), dot::dot, output), exit),
     };
     let planned = loaded.iter().zip(&outcomes).filter_map(|(file, outcome)| match outcome {
         Outcome::Planned(checked, Some(seen), _) => {
@@ -205,17 +184,6 @@ fn note_saved(
             output.note(&format!("there is no plan: {out} was not written{old}"));
         }
     }
-}
-
-/// The flags that made the plan what it is, to be typed again.
-fn flags(args: &PlanArgs, accepted: &[Acceptance]) -> Vec<String> {
-    let live = args.live.iter().flat_map(|file| ["--live".to_owned(), file.display().to_string()]);
-    let prefer = args.prefer.and_then(|prefer| prefer.to_possible_value());
-    let prefer = prefer.into_iter().flat_map(|p| ["--prefer".to_owned(), p.get_name().to_owned()]);
-    let accepted =
-        accepted.iter().flat_map(|risk| ["--accept".to_owned(), words_for_acceptance(risk)]);
-    let restart = args.restart.iter().flat_map(|of| ["--restart".to_owned(), of.to_string()]);
-    live.chain(prefer).chain(restart).chain(accepted).collect()
 }
 
 /// Looks at the ensemble of a spec and plans for what is there.
@@ -334,38 +302,6 @@ fn same_ensemble(one: &Outcome, other: &Outcome) -> bool {
     one.facts().zip(other.facts()).is_some_and(|(one, other)| one.are_of_the_ensemble_of(other))
 }
 
-impl Outcome {
-    fn facts(&self) -> Option<&Facts> {
-        match self {
-            Self::Planned(checked, ..) => Some(&checked.plan().facts),
-            Self::Refused(refusal, _) => Some(&refusal.nearest.facts),
-            Self::Standalone(_) | Self::Unreachable(_) | Self::Failed(_) => None,
-        }
-    }
-
-    fn exit(&self, detailed: bool) -> Exit {
-        match self {
-            Self::Planned(checked, ..) if detailed && has_differences(checked) => Exit::Differences,
-            Self::Planned(..) => Exit::Done,
-            Self::Refused(refusal, _) => exit_of_breaches(&refusal.breaches),
-            Self::Standalone(answer) => match &answer.verdict {
-                Ok(_) if detailed => Exit::Differences,
-                Ok(_) => Exit::Done,
-                Err(_) => Exit::Unsafe,
-            },
-            Self::Unreachable(error) => exit_of_error(error),
-            Self::Failed(error) => error.exit(),
-        }
-    }
-}
-
-/// Whether the ensemble is not as its spec wants it: other members, members that are down, or a run
-/// that is open.
-fn has_differences(checked: &CheckedPlan) -> bool {
-    let plan = checked.plan();
-    !plan.is_empty() || !plan.facts.left_to_do().is_empty()
-}
-
 fn texts(
     args: &PlanArgs,
     loaded: &[Loaded],
@@ -455,18 +391,6 @@ fn others(args: &PlanArgs, spec: &Spec, checked: &CheckedPlan, output: &Output) 
     others
 }
 
-/// Says to stderr why there is no ensemble to plan for.
-fn tell(file: &Loaded, error: &ObserveError, output: &Output) {
-    output.error(&not_seen(file, error, output));
-}
-
-fn not_seen(file: &Loaded, error: &ObserveError, output: &Output) -> CommandError {
-    let spec = file.spec.as_ref();
-    let label = spec.map_or("", |spec| spec.ensemble.as_str());
-    let reached = spec.map_or(Reached::BySpec, |spec| Reached::by(&spec.connect));
-    CommandError::of_look(error, unreachable::screen(label, error, reached, output.width))
-}
-
 fn summary(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &Output) -> Text {
     let entries: Vec<FleetEntry<'_>> = loaded
         .iter()
@@ -486,72 +410,6 @@ fn summary(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &Ou
         })
         .collect();
     table(&entries, output.width)
-}
-
-/// The document of one spec, or that of many.
-fn documents(
-    args: &PlanArgs,
-    loaded: &[Loaded],
-    (outcomes, exit): (&[Outcome], Exit),
-    output: &Output,
-) -> String {
-    let of = |(file, outcome): (&Loaded, &Outcome)| {
-        let exit_code = outcome.exit(args.detailed_exitcode).code();
-        let spec = file.path.clone();
-        let document = match outcome {
-            Outcome::Planned(checked, ..) => {
-                let checked = paths::saved((**checked).clone(), Path::new(&spec), None);
-                PlanDocument::of(&checked).to_value()
-            }
-            Outcome::Refused(refusal, _) => {
-                RefusalDocument::of(refusal, &spec, exit_code).to_value()
-            }
-            Outcome::Standalone(answer) => {
-                let target = file.spec.as_ref().map(Spec::to_target);
-                let target = target.expect("it was read before a server was asked");
-                let shown = Shown::of(&target, Some(&file.path), answer, &args.accept);
-                let exit = outcome.exit(args.detailed_exitcode);
-                shown.document(output.width, exit).to_value()
-            }
-            Outcome::Unreachable(error) => {
-                let error = not_seen(file, error, output);
-                output.error(&error);
-                error.to_document().to_value()
-            }
-            Outcome::Failed(error) => error.to_document().to_value(),
-        };
-        let ensemble = file.spec.as_ref().ok().map(|spec| spec.ensemble.clone());
-        FleetMember { spec, ensemble, exit_code, document }
-    };
-    let all: Vec<FleetMember> = loaded.iter().zip(outcomes).map(of).collect();
-    let document = match <[FleetMember; 1]>::try_from(all) {
-        Ok([one]) => one.document,
-        Err(many) => FleetDocument::of(many, exit.code()).to_value(),
-    };
-    document::canonical(&document, true) + "\n"
-}
-
-fn graphs(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &Output) -> Text {
-    let mut all = Text::new();
-    for (file, outcome) in loaded.iter().zip(outcomes) {
-        match outcome {
-            Outcome::Planned(checked, ..) => all.append(dot::dot(checked)),
-            Outcome::Refused(refusal, _) => {
-                let findings = &refusal.nearest.facts.findings;
-                output.aside(&refusal::breaches(&refusal.breaches, findings, output.width));
-            }
-            Outcome::Standalone(answer) => {
-                if let Ok(spec) = &file.spec {
-                    let target = &spec.to_target();
-                    let shown = Shown::of(target, Some(&file.path), answer, &args.accept);
-                    output.aside(&shown.short(output.width));
-                }
-            }
-            Outcome::Unreachable(error) => tell(file, error, output),
-            Outcome::Failed(_) => {}
-        }
-    }
-    all
 }
 
 /// Writes the plan file, whole or not at all, where one is asked for and there is a plan.

@@ -48,7 +48,9 @@ pub(super) fn run<'a>(
                 text = below;
                 exit = output.screen(&text, exit);
             }
-            Format::Json | Format::Dot => output.aside(&text),
+            Format::Json | Format::Markdown | Format::Mermaid | Format::Dot => {
+                output.aside(&text);
+            }
         }
     }
     exit

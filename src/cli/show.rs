@@ -1,5 +1,7 @@
 //! `zkplan show`: a saved plan, read again and checked again, without asking anybody.
 
+use std::collections::BTreeMap;
+
 use super::args::{Format, ShowArgs};
 use super::error::CommandError;
 use super::exit::Exit;
@@ -9,9 +11,10 @@ use super::{source, specs};
 use crate::check::CheckedPlan;
 use crate::document::Document as _;
 use crate::render::plan::{Origin, PlanFile, PlanScreen, screen};
-use crate::render::{dot, words_for_shell};
+use crate::render::{dot, mermaid, words_for_shell};
 use crate::report::error::CommandFailure;
 use crate::report::{self, PlanDocument};
+use crate::review::{PlanReview, ReviewOutcome, Reviewed, comment};
 use crate::saved;
 
 pub(super) fn run(args: &ShowArgs, output: &Output) -> Result<Exit, CommandError> {
@@ -43,6 +46,26 @@ fn show(format: Format, path: &str, checked: &CheckedPlan, output: &Output) -> E
             output.screen(&screen(&view), Exit::Done)
         }
         Format::Json => output.raw(&PlanDocument::of(checked).to_text(), Exit::Done),
+        Format::Markdown => {
+            let document = PlanDocument::of(checked);
+            let plan = PlanReview {
+                checked,
+                findings: document.findings.clone(),
+                document,
+                clients: BTreeMap::new(),
+                open_run: None,
+            };
+            let reviewed = Reviewed {
+                file: path,
+                name: checked.plan().ensemble.clone(),
+                ensemble: Some(&checked.plan().ensemble),
+                exit_code: Exit::Done.code(),
+                again: format!("zkplan show {}", words_for_shell(path)),
+                outcome: ReviewOutcome::Plan(Box::new(plan)),
+            };
+            output.raw(&comment(&[reviewed]), Exit::Done)
+        }
+        Format::Mermaid => output.screen(&mermaid::mermaid(checked), Exit::Done),
         Format::Dot => output.screen(&dot::dot(checked), Exit::Done),
     }
 }

@@ -10,6 +10,7 @@ use super::file_kind::not_a_spec;
 use crate::model::latin_1;
 use crate::render::complaints;
 use crate::report::error::{CommandFailure, places};
+use crate::report::read_plan;
 use crate::spec::{self, Spec, SpecErrors};
 
 /// A spec file that was read.
@@ -38,6 +39,19 @@ fn load_one(path: &Path) -> Result<Spec, CommandError> {
         Some(error) => Err(error),
         None => parse(path, &text),
     }
+}
+
+/// The label of the ensemble in a file, also where the file is wrong elsewhere.
+pub(super) fn label_of(path: &str) -> Option<String> {
+    if path == "-" {
+        return None;
+    }
+    let text = read_text(Path::new(path)).ok()?;
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix("ensemble:"));
+    let label = lines.find_map(|rest| rest.split('#').next().map(str::trim));
+    let label = label.map(|label| label.trim_matches(['"', '\'']).to_owned());
+    let planned = || Some(read_plan(&text).ok()?.plan().ensemble.clone());
+    label.filter(|label| spec::is_label(label)).or_else(planned)
 }
 
 /// The spec of a file that holds this text.

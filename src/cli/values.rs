@@ -3,22 +3,12 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use clap::ValueEnum;
-
 use crate::check::Law;
 use crate::explain;
 use crate::model::{Millis, ServerId};
 use crate::observe::{FindingKind, contact};
 use crate::plan::{Acceptance, StepId};
 use crate::spec;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum TextOrJson {
-    /// For people
-    Text,
-    /// For machines
-    Json,
-}
 
 /// The members to restart.
 #[derive(Debug, Clone, PartialEq, Eq)]

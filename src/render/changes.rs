@@ -142,7 +142,7 @@ pub(super) fn tally(plan: &Plan) -> String {
 }
 
 /// The configuration's text before and after a plan, as a unified diff.
-pub(super) fn config_diff(plan: &Plan) -> Text {
+pub fn config_diff(plan: &Plan) -> Text {
     let base = &plan.facts.base;
     let titles = [format!("config version {}", base.version), "after the last step".to_owned()];
     membership_diff([&base.membership, &plan.target], titles)

@@ -10,7 +10,7 @@ const SHOWN: usize = 12;
 
 /// The commands of a plan, a line a step, with the words that apply hands to the system; nothing
 /// where it has none.
-pub(super) fn commands(plan: &Plan, width: usize) -> Text {
+pub fn commands(plan: &Plan, width: usize) -> Text {
     let mut text = Text::new();
     let (starts, stops): (Vec<Command<'_>>, Vec<Command<'_>>) =
         of(plan).partition(|command| matches!(command.step.action, Action::Start(_)));

@@ -16,12 +16,7 @@ pub fn dot(checked: &CheckedPlan) -> Text {
     text.line("  node [shape=box, fontname=\"monospace\"];");
     for node in graph.node_indices() {
         let step = graph[node].step;
-        let what = why::what(checked.plan(), step, true);
-        let label = match step.action {
-            // Their names say no more than their words.
-            Action::Gate(_) | Action::Prove(_) => quoted(&what),
-            _ => quoted(&format!("{}: {what}", step.id)),
-        };
+        let label = quoted(&why::label(checked.plan(), step));
         let shape = shape(step);
         text.line(format!("  n{} [label={label}{shape}];", node.index()));
     }

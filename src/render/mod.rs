@@ -22,6 +22,7 @@ pub mod hints;
 pub mod history;
 pub mod joiner_files;
 mod law;
+pub mod mermaid;
 mod next;
 mod open_run;
 pub mod other;
@@ -44,7 +45,7 @@ pub mod signing_in;
 mod start;
 pub mod status;
 mod status_rows;
-mod steps;
+pub mod steps;
 pub mod summary;
 pub mod super_digest;
 mod table;
@@ -57,10 +58,13 @@ mod why;
 
 pub use complaints::complaints;
 pub use findings::finding as words_for_finding;
+pub use open_run::progress as words_for_progress;
 pub use phrases::{
     AS_FAR_AS_SEEN, acceptance as words_for_acceptance, count_of as words_for_count,
-    folder_not_proven as not_proven, servers as words_for_servers, shell as words_for_shell,
+    folder_not_proven as not_proven, list as words_in_a_row, servers as words_for_servers,
+    shell as words_for_shell,
 };
+pub use predicted::below as words_for_prediction;
 pub use table::{Align, Column, Table};
-pub use text::{Line, Style, Text};
+pub use text::{Line, Style, Text, escape};
 pub use why::step as words_for_step;

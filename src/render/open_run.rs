@@ -24,7 +24,7 @@ pub(super) fn unproven(path: &str, findings: &[Finding]) -> Option<String> {
 }
 
 /// What of a run is done, and what is left of it.
-pub(super) fn progress(plan: &Plan, done: &Done) -> String {
+pub fn progress(plan: &Plan, done: &Done) -> String {
     let reconfigs = plan.steps().filter(|step| step.reconfig().is_some());
     let (past, left): (Vec<&StepId>, Vec<&StepId>) =
         reconfigs.map(|step| &step.id).partition(|id| done.contains(*id));

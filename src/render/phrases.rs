@@ -18,7 +18,7 @@ pub(super) fn set(ids: &BTreeSet<ServerId>) -> String {
 }
 
 /// Things in a row, like `1, 2 and 3`.
-pub(super) fn list<T: ToString>(things: impl IntoIterator<Item = T>) -> String {
+pub fn list<T: ToString>(things: impl IntoIterator<Item = T>) -> String {
     let mut words: Vec<String> = things.into_iter().map(|thing| thing.to_string()).collect();
     match (words.pop(), words.is_empty()) {
         (None, _) => "none".to_owned(),

@@ -312,7 +312,7 @@ fn no_changes(screen: &PlanScreen<'_>) -> Text {
 }
 
 /// Risks that the operator accepted by name.
-fn accepted(checked: &CheckedPlan, findings: &[Finding], width: usize) -> Text {
+pub fn accepted(checked: &CheckedPlan, findings: &[Finding], width: usize) -> Text {
     let mut text = Text::new();
     let now = &checked.report().accepted;
     let later = checked.plan().accepted.iter().filter(|risk| {

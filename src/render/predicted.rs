@@ -8,7 +8,7 @@ use crate::prediction::Prediction;
 
 /// The time that a leader change, or each joiner, is expected to take. Nothing where the plan has
 /// neither, or was made without asking a server.
-pub(super) fn below(prediction: &Prediction, leader: Option<ServerId>, width: usize) -> Text {
+pub fn below(prediction: &Prediction, leader: Option<ServerId>, width: usize) -> Text {
     let mut text = Text::new();
     let has_copies = !prediction.copies.is_empty();
     let has_change = prediction.leader_change.is_some();

@@ -40,8 +40,7 @@ pub(super) fn steps(
     }
     let mut table = Table::new(COLUMNS);
     let base = &checked.report().base;
-    let leader = checked.plan().facts.leader;
-    let leads = leader.map_or_else(|| "not known".to_owned(), |id| format!("{id} leads"));
+    let leads = leader_before(checked);
     let at_first = if is_past { "then" } else { "now" };
     if done.is_none() {
         table.row(cells(["", at_first, ""], Some((base, base.votes.spare())), Line::plain(leads)));
@@ -187,19 +186,34 @@ fn figure(spare: i64, comfortable: i64) -> Line {
 }
 
 fn leader_cell(checked: &CheckedPlan, step: &Step, row: &Row) -> Line {
-    if row.hands_over {
-        return Line::new(Style::Yellow, "changes");
+    let word = leader_in(checked, step, row.hands_over);
+    Line::new(if word == STAYS { Style::Plain } else { Style::Yellow }, word)
+}
+
+/// The leader that a step leaves in its place.
+const STAYS: &str = "stays";
+
+/// What a step does to the leader, in a word or two; `hands_over` where the present one hands over.
+pub fn leader_in(checked: &CheckedPlan, step: &Step, hands_over: bool) -> &'static str {
+    if hands_over {
+        return "changes";
     }
     let facts = &checked.plan().facts;
     let may_hand_over = |id: ServerId| step.hands_over(id) && facts.base.membership.has_voter(id);
     match facts.leader {
-        None if step.servers().any(may_hand_over) => Line::new(Style::Yellow, "may change"),
-        None | Some(_) => Line::plain("stays"),
+        None if step.servers().any(may_hand_over) => "may change",
+        None | Some(_) => STAYS,
     }
 }
 
+/// Who leads before the first step.
+pub fn leader_before(checked: &CheckedPlan) -> String {
+    let leader = checked.plan().facts.leader;
+    leader.map_or_else(|| "not known".to_owned(), |id| format!("{id} leads"))
+}
+
 /// Who leads when everything is done, if the present leader leads until its own change.
-fn leader_after(checked: &CheckedPlan) -> String {
+pub fn leader_after(checked: &CheckedPlan) -> String {
     let hands_over = checked.report().rows.iter().any(|row| row.hands_over);
     match checked.plan().facts.leader {
         None => "not known".to_owned(),
@@ -210,7 +224,7 @@ fn leader_after(checked: &CheckedPlan) -> String {
 
 /// The moments at which the loss of one zone would stop writes: those of the order that is shown,
 /// then those of other orders that the plan grants.
-pub(super) fn windows(checked: &CheckedPlan, width: usize) -> Text {
+pub fn windows(checked: &CheckedPlan, width: usize) -> Text {
     let mut text = Text::new();
     let report = checked.report();
     // The report names windows only where the base survives the loss of any zone.

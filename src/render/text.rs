@@ -259,7 +259,7 @@ impl Text {
 }
 
 /// The text in printable ASCII, everything else as `\u{…}`.
-pub(super) fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     escape_into(&mut out, text);
     out

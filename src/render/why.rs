@@ -96,6 +96,16 @@ pub fn step(plan: &Plan, step: &Step) -> String {
     what(plan, step, true)
 }
 
+/// A step in a graph: its name, and what it does.
+pub(super) fn label(plan: &Plan, step: &Step) -> String {
+    let what = what(plan, step, true);
+    match step.action {
+        // Their names say no more than their words.
+        Action::Gate(_) | Action::Prove(_) => what,
+        _ => format!("{}: {what}", step.id),
+    }
+}
+
 /// What a step does, in words: the long form where there is room, else one that fits 25 columns.
 pub(super) fn what(plan: &Plan, step: &Step, wide: bool) -> String {
     match &step.action {

@@ -18,21 +18,21 @@ use crate::render::refusal;
 #[serde(rename_all = "camelCase")]
 pub struct BreachEntry {
     /// The code that `zkplan explain` knows, like `ZKQ3`.
-    code: String,
+    pub code: String,
     /// The step at which it is broken; `null` where it is about the whole plan.
-    step: Option<StepId>,
+    pub step: Option<StepId>,
     /// The reconfigs done before, in order: the shortest way to the breach.
-    after: Vec<StepId>,
+    pub after: Vec<StepId>,
     /// Where the same thing is behind an earlier breach: the place of that one in `breaches`, from 0.
-    cause: Option<usize>,
+    pub cause: Option<usize>,
     /// Whether the operator may accept it (`--accept CODE:STEP`).
-    is_acceptable: bool,
+    pub is_acceptable: bool,
     /// The servers that it is about.
-    servers: BTreeSet<ServerId>,
+    pub servers: BTreeSet<ServerId>,
     /// The numbers.
-    details: BreachDetails,
+    pub details: BreachDetails,
     /// The same for people.
-    text: String,
+    pub text: String,
 }
 
 /// Breaches in the order of the screen: each cause, then what the same thing is behind.

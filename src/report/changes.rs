@@ -13,17 +13,17 @@ use crate::render::changes::sentence;
 #[serde(rename_all = "camelCase")]
 pub struct ChangeEntry {
     /// The server.
-    id: ServerId,
+    pub id: ServerId,
     /// What happens to it.
-    action: ChangeAction,
+    pub action: ChangeAction,
     /// The server in the present configuration; `null` for one that joins.
-    before: Option<ServerEntry>,
+    pub before: Option<ServerEntry>,
     /// The server in the configuration at the end; `null` for one that leaves.
-    after: Option<ServerEntry>,
+    pub after: Option<ServerEntry>,
     /// The failure domain that the spec gives it.
-    zone: Option<String>,
+    pub zone: Option<String>,
     /// The same for people.
-    text: String,
+    pub text: String,
 }
 
 /// What happens to a server.

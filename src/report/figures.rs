@@ -13,14 +13,14 @@ use crate::model::ServerId;
 #[serde(rename_all = "camelCase")]
 pub struct VoteFigures {
     /// The servers that have a vote.
-    voters: BTreeSet<ServerId>,
+    pub voters: BTreeSet<ServerId>,
     /// The voters that can acknowledge.
-    acknowledging: BTreeSet<ServerId>,
+    pub acknowledging: BTreeSet<ServerId>,
     /// How many voters must acknowledge. By groups and weights: this many are enough, whichever they
     /// are.
-    quorum: usize,
+    pub quorum: usize,
     /// How many voters can fail while writes continue. Below 0 too few can acknowledge.
-    tolerates_failures: i64,
+    pub tolerates_failures: i64,
 }
 
 /// The votes after the loss of the zone whose loss is worst.
@@ -28,23 +28,24 @@ pub struct VoteFigures {
 #[serde(rename_all = "camelCase")]
 pub struct ZoneFigures {
     /// The zone that is lost.
-    zone: String,
+    pub zone: String,
     /// The voters that can acknowledge without it.
-    acknowledging: BTreeSet<ServerId>,
+    pub acknowledging: BTreeSet<ServerId>,
     /// How many voters must acknowledge.
-    quorum: usize,
+    pub quorum: usize,
     /// How many more voters can then fail. Below 0 writes stop.
-    tolerates_failures: i64,
+    pub tolerates_failures: i64,
 }
 
 /// The figures of the ensemble at one moment of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PlanFigures {
+    /// The votes.
     #[serde(flatten)]
-    votes: VoteFigures,
+    pub votes: VoteFigures,
     /// The loss of the zone whose loss is worst; `null` where zones are unknown or are ignored.
-    worst_zone: Option<ZoneFigures>,
+    pub worst_zone: Option<ZoneFigures>,
 }
 
 impl From<&Votes> for VoteFigures {

@@ -38,17 +38,17 @@ impl FindingsPart {
 #[serde(rename_all = "camelCase")]
 pub struct FindingEntry {
     /// The code that `zkplan explain` knows, like `ZKF8`.
-    code: String,
+    pub code: String,
     /// How much it weighs.
-    severity: Severity,
+    pub severity: Severity,
     /// Whether the operator accepts it (`--accept CODE`).
-    is_accepted: bool,
+    pub is_accepted: bool,
     /// The servers that it is about; empty where it is about the whole ensemble.
-    servers: BTreeSet<ServerId>,
+    pub servers: BTreeSet<ServerId>,
     /// What was found.
-    details: FindingKind,
+    pub details: FindingKind,
     /// The same for people.
-    text: String,
+    pub text: String,
 }
 
 /// How much a finding weighs.
@@ -71,6 +71,11 @@ pub(super) fn findings(findings: &[Finding], accepted: &[Acceptance]) -> Vec<Fin
 }
 
 impl FindingEntry {
+    /// Of findings, the weightiest first; of some the operator accepts the risk.
+    pub fn all(found: &[Finding], accepted: &[Acceptance]) -> Vec<Self> {
+        findings(found, accepted)
+    }
+
     fn of(finding: &Finding, accepted: &[Acceptance]) -> Self {
         let code = finding.kind.code();
         Self {

@@ -26,13 +26,13 @@ pub struct PlanDocument {
     #[serde(flatten)]
     kept: KeptPlan,
     /// What changes, by server id.
-    changes: Vec<ChangeEntry>,
+    pub changes: Vec<ChangeEntry>,
     /// The steps in the order in which they go under the present leader.
-    steps: Vec<StepEntry>,
+    pub steps: Vec<StepEntry>,
     /// What was found, the weightiest first.
-    findings: Vec<FindingEntry>,
+    pub findings: Vec<FindingEntry>,
     /// The plan in figures.
-    summary: PlanSummary,
+    pub summary: PlanSummary,
     /// SHA-256, in hex, of the document without this key, with sorted keys and without white space
     /// between values.
     digest: String,
@@ -43,35 +43,35 @@ pub struct PlanDocument {
 #[serde(rename_all = "camelCase")]
 pub struct PlanSummary {
     /// Servers that join.
-    servers_added: usize,
+    pub servers_added: usize,
     /// Servers that leave.
-    servers_removed: usize,
+    pub servers_removed: usize,
     /// Servers that stay and change.
-    servers_changed: usize,
+    pub servers_changed: usize,
     /// Steps.
-    steps: usize,
+    pub steps: usize,
     /// Steps that send a reconfig.
-    reconfigs: usize,
+    pub reconfigs: usize,
     /// The lowest tolerance on the way: how many voters can fail at any moment of any order that the
     /// plan allows, under any leader, while writes continue.
-    tolerates_failures: i64,
+    pub tolerates_failures: i64,
     /// The worst loss of one zone at any of these moments; `null` where zones are unknown or ignored.
-    worst_zone: Option<ZoneFigures>,
+    pub worst_zone: Option<ZoneFigures>,
     /// Steps after which, in some order that the plan allows, the loss of one zone would stop writes,
     /// and it would not now.
-    zone_windows: Vec<ZoneWindow>,
+    pub zone_windows: Vec<ZoneWindow>,
     /// The ensemble before the first step.
-    now: PlanFigures,
+    pub now: PlanFigures,
     /// The ensemble after the last step.
-    end: PlanFigures,
+    pub end: PlanFigures,
     /// How often the leader changes if the present leader leads until its own change.
-    leader_changes: usize,
+    pub leader_changes: usize,
     /// Whether the leader changes under some leader; never more than once.
-    may_change_leader: bool,
+    pub may_change_leader: bool,
     /// What the plan is expected to cost in time, by the size of the data when it was made.
-    prediction: Prediction,
+    pub prediction: Prediction,
     /// The same for people.
-    text: String,
+    pub text: String,
 }
 
 /// A step after which the loss of one zone would stop writes.
@@ -79,9 +79,10 @@ pub struct PlanSummary {
 #[serde(rename_all = "camelCase")]
 pub struct ZoneWindow {
     /// The step.
-    step: StepId,
+    pub step: StepId,
+    /// What it leaves.
     #[serde(flatten)]
-    lost: ZoneFigures,
+    pub lost: ZoneFigures,
 }
 
 impl Document for PlanDocument {

@@ -16,23 +16,23 @@ use crate::render::{hints, refusal};
 #[serde(rename_all = "camelCase")]
 pub struct RefusalDocument {
     /// The path of the spec, as it was typed.
-    spec: String,
+    pub spec: String,
     /// The label of the ensemble.
-    ensemble: String,
+    pub ensemble: String,
     /// The exit code of the spec.
-    exit_code: u8,
+    pub exit_code: u8,
     /// What stands against the best plan, each cause before its consequences.
-    breaches: Vec<BreachEntry>,
+    pub breaches: Vec<BreachEntry>,
     /// Changes with which, all together, a plan was made and checked; empty where none was found.
-    remedies: Vec<RemedyEntry>,
+    pub remedies: Vec<RemedyEntry>,
     /// What may help where no remedy was found, for people.
-    hints: Vec<String>,
+    pub hints: Vec<String>,
     /// What the spec asks to change, by server id.
-    changes: Vec<ChangeEntry>,
+    pub changes: Vec<ChangeEntry>,
     /// What was found, the weightiest first.
-    findings: Vec<FindingEntry>,
+    pub findings: Vec<FindingEntry>,
     /// The refusal in one sentence, for people.
-    text: String,
+    pub text: String,
 }
 
 impl Document for RefusalDocument {

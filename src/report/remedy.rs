@@ -12,12 +12,13 @@ use crate::render::remedies;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RemedyEntry {
+    /// What is to be changed.
     #[serde(flatten)]
-    change: RemedyChange,
+    pub change: RemedyChange,
     /// The flag or the line of the spec, as it is typed.
-    exact: String,
+    pub exact: String,
     /// What it costs, for people.
-    text: String,
+    pub text: String,
 }
 
 /// What is to be changed.

@@ -16,28 +16,28 @@ use crate::render::words_for_step;
 #[serde(rename_all = "camelCase")]
 pub struct StepEntry {
     /// The name of the step.
-    id: StepId,
+    pub id: StepId,
     /// The place of its phase in `phases`, from 0.
-    phase: usize,
+    pub phase: usize,
     /// What the steps of that phase have in common.
-    phase_kind: PhaseKind,
+    pub phase_kind: PhaseKind,
     /// What it does.
-    action: StepAction,
+    pub action: StepAction,
     /// The servers that it concerns.
-    servers: BTreeSet<ServerId>,
+    pub servers: BTreeSet<ServerId>,
     /// What its reconfig changes, server by server; empty where it sends none.
-    changes: Vec<StepChange>,
+    pub changes: Vec<StepChange>,
     /// What it waits for, if it is a gate.
-    gate: Option<GateKind>,
+    pub gate: Option<GateKind>,
     /// How many voters can fail during the step while writes continue: the fewest of before, under
     /// way and after.
-    tolerates_failures: i64,
+    pub tolerates_failures: i64,
     /// The ensemble after the step.
-    after: PlanFigures,
+    pub after: PlanFigures,
     /// Whether the present leader hands over the leadership in it.
-    hands_over: bool,
+    pub hands_over: bool,
     /// What it does, for people.
-    text: String,
+    pub text: String,
 }
 
 /// What a step does.
@@ -69,10 +69,10 @@ pub enum StepAction {
 #[serde(rename_all = "camelCase")]
 pub struct StepChange {
     /// The server.
-    server: ServerId,
+    pub server: ServerId,
     /// `join`, `leave`, `unlist`, `promote`, `demote` or `readdress`. `unlist`: an observer is removed
     /// for a moment and then joins as a participant.
-    change: String,
+    pub change: String,
 }
 
 /// The steps of a plan.

@@ -23,7 +23,7 @@ const GROWN: &str = "apiVersion: zkplan/v1\nensemble: small\nservers:\n\
                      \x20 - { id: 3, host: 10.0.1.3 }\n";
 
 /// An ensemble to move, one that cannot grow as it is asked to, and a spec that is none.
-fn desk() -> Desk {
+pub(crate) fn desk() -> Desk {
     let desk = Desk::new();
     fs::create_dir(desk.path("live")).expect("a folder");
     desk.write("live/prod", LIVE);
@@ -50,7 +50,7 @@ fn printed(desk: &Desk, specs: &[&str], code: i32) -> Value {
     parsed(&answer.out)
 }
 
-fn is_update() -> bool {
+pub(crate) fn is_update() -> bool {
     std::env::var_os("ZKPLAN_UPDATE").is_some()
 }
 

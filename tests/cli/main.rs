@@ -3,6 +3,7 @@
 mod answers;
 mod cases;
 mod commands;
+mod comments;
 mod consoles;
 mod documents;
 mod files;

@@ -101,6 +101,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "render",
         ],
     ),
+    ("review", &["model", "plan", "check", "saved", "render", "report"]),
     ("demo", &["model", "spec", "ensemble"]),
     (
         "cli",
@@ -128,6 +129,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "status",
             "render",
             "report",
+            "review",
             "explain",
             "restarting",
             "demo",

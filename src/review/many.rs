@@ -1,0 +1,80 @@
+//! The comment of many specs: one table, the worst first, and below it what there is room for.
+
+use std::cmp::Reverse;
+
+use super::body::{body, verdict};
+use super::budget::{LONGEST, Part, fit};
+use super::escape::{code, html, prose};
+use super::{ReviewOutcome, ReviewVerdict, Reviewed};
+use crate::render::words_for_count;
+
+/// The table takes at most this much, so that the worst can be shown below it.
+const TABLE: usize = LONGEST / 2;
+
+/// No spec is shown in less than this.
+const LEAST: usize = 900;
+
+/// The comment of these specs.
+pub(super) fn comment(reviewed: &[Reviewed<'_>]) -> String {
+    let mut worst_first: Vec<&Reviewed<'_>> = reviewed.iter().collect();
+    worst_first.sort_by_key(|one| (Reverse(one.verdict()), tolerance(one)));
+    let mut out = format!("<!-- zkplan -->\n### zkplan: {}\n\n", title(&worst_first));
+    let rows = worst_first.iter().map(|one| row(one)).collect();
+    let header = "| ensemble | spec | verdict | changes | exit |\n|---|---|---|---|--:|";
+    let table = Part::of_rows("specs", "spec", rows).headed(vec![header.to_owned()]);
+    out.push_str(&fit(&[table], TABLE, "Plan fewer specs at once."));
+    let said = worst_first.iter().filter(|one| one.verdict() != ReviewVerdict::Unchanged);
+    let mut left: Vec<&&Reviewed<'_>> = said.collect();
+    while let Some(one) = left.first() {
+        let room = LONGEST.saturating_sub(out.len() + LEAST / 4) / left.len().min(4);
+        let below = below(one, room);
+        if room < LEAST || below.len() > room {
+            break;
+        }
+        out.push_str(&below);
+        left.remove(0);
+    }
+    if !left.is_empty() {
+        let count = words_for_count(left.len(), "spec");
+        out.extend(["Not shown in detail: ", &count, ". Plan them one by one.\n"]);
+    }
+    out
+}
+
+/// How many came to what, the worst first.
+fn title(worst_first: &[&Reviewed<'_>]) -> String {
+    let counts = worst_first.chunk_by(|one, next| one.verdict() == next.verdict());
+    let counts: Vec<String> =
+        counts.map(|alike| format!("{} {}", alike.len(), alike[0].verdict().word())).collect();
+    format!("{} of {}", counts.join(", "), words_for_count(worst_first.len(), "spec"))
+}
+
+/// Of plans, the one with the lowest tolerance is the worst.
+fn tolerance(one: &Reviewed<'_>) -> i64 {
+    match &one.outcome {
+        ReviewOutcome::Plan(plan) => plan.document.summary.tolerates_failures,
+        ReviewOutcome::Refusal(_) | ReviewOutcome::FirstQuorum(_) | ReviewOutcome::Error(_) => 0,
+    }
+}
+
+fn row(one: &Reviewed<'_>) -> String {
+    let changes = match &one.outcome {
+        ReviewOutcome::Plan(plan) => plan.document.changes.len().to_string(),
+        ReviewOutcome::Refusal(refused) => refused.changes.len().to_string(),
+        ReviewOutcome::FirstQuorum(_) | ReviewOutcome::Error(_) => String::new(),
+    };
+    let [name, file] = [&one.name, one.file].map(code);
+    let verdict = prose(&verdict(one));
+    format!("| {name} | {file} | {verdict} | {changes} | {} |", one.exit_code)
+}
+
+/// One spec, folded; what must not be overlooked is open.
+fn below(one: &Reviewed<'_>, room: usize) -> String {
+    let is_bad = one.verdict() >= ReviewVerdict::Refused;
+    let open = if is_bad { " open" } else { "" };
+    let (name, word) = (html(&one.name), one.verdict().word());
+    let head = format!("<details{open}><summary><b>{name}</b>: {word}</summary>\n\n");
+    let end = "</details>\n\n";
+    let body = body(one, room.saturating_sub(head.len() + end.len()));
+    head + &body + end
+}

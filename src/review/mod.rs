@@ -1,0 +1,133 @@
+//! What reviewers read in a forge: comments of pull requests, annotations, test reports.
+//!
+//! In: documents of `report`, and the plan that they are of. Out: text. Nothing here decides or counts
+//! anew; sentences come with the documents. Text from specs and ensembles passes through `escape`,
+//! which leaves no markup in it.
+
+mod body;
+mod budget;
+mod comment;
+mod escape;
+mod lists;
+mod many;
+mod plan_comment;
+
+use std::collections::BTreeMap;
+
+pub use comment::comment;
+
+use crate::check::CheckedPlan;
+use crate::model::ServerId;
+use crate::plan::Done;
+use crate::render::words_for_shell;
+use crate::report::error::ErrorDocument;
+use crate::report::first_quorum::FirstQuorumDocument;
+use crate::report::{FindingEntry, PlanDocument, RefusalDocument};
+
+/// What came of one spec, or of a saved plan.
+#[derive(Debug)]
+pub struct Reviewed<'a> {
+    /// The path of the file, as it was typed.
+    pub file: &'a str,
+    /// The label of the ensemble, also where the file is wrong elsewhere; the path where it has none.
+    pub name: String,
+    /// The label of the ensemble; `None` where the file cannot be used.
+    pub ensemble: Option<&'a str>,
+    /// The exit code that it would have alone.
+    pub exit_code: u8,
+    /// The command that shows all of it.
+    pub again: String,
+    /// What came of it.
+    pub outcome: ReviewOutcome<'a>,
+}
+
+/// What is to be reviewed.
+#[derive(Debug)]
+pub enum ReviewOutcome<'a> {
+    /// A plan, with or without changes.
+    Plan(Box<PlanReview<'a>>),
+    /// No plan is safe.
+    Refusal(Box<RefusalDocument>),
+    /// A standalone server.
+    FirstQuorum(Box<FirstQuorumDocument>),
+    /// There is nothing to plan for, or to show.
+    Error(Box<ErrorDocument>),
+}
+
+/// A plan, and what was seen beside it.
+#[derive(Debug)]
+pub struct PlanReview<'a> {
+    /// The plan.
+    pub checked: &'a CheckedPlan,
+    /// Its document.
+    pub document: PlanDocument,
+    /// Its findings; of an open run, those of now.
+    pub findings: Vec<FindingEntry>,
+    /// How many clients each server has now, where that was seen.
+    pub clients: BTreeMap<ServerId, u64>,
+    /// The run of this plan that is open.
+    pub open_run: Option<ReviewedRun<'a>>,
+}
+
+/// How far an open run is.
+#[derive(Debug, Clone, Copy)]
+pub struct ReviewedRun<'a> {
+    /// Its number.
+    pub number: u64,
+    /// Whether it is proven to be an operator's.
+    pub is_certain: bool,
+    /// The steps that are done.
+    pub done: &'a Done,
+}
+
+/// What came of a spec, in one word; the worst last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ReviewVerdict {
+    /// A plan without steps.
+    Unchanged,
+    /// A plan with steps, or a standalone server that can become the first voter.
+    Planned,
+    /// No plan is safe.
+    Refused,
+    /// There is nothing to plan for.
+    Failed,
+}
+
+impl ReviewVerdict {
+    /// The word, as pipelines read it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Unchanged => "unchanged",
+            Self::Planned => "planned",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl<'a> Reviewed<'a> {
+    /// A command that failed before anything came of the file.
+    pub fn failed(
+        file: &'a str,
+        label: Option<String>,
+        command: &str,
+        error: ErrorDocument,
+    ) -> Self {
+        let name = label.unwrap_or_else(|| file.to_owned());
+        let again = format!("{command} {}", words_for_shell(file));
+        let exit_code = error.exit_code;
+        let outcome = ReviewOutcome::Error(Box::new(error));
+        Self { file, name, ensemble: None, exit_code, again, outcome }
+    }
+
+    /// What came of it, in one word.
+    pub fn verdict(&self) -> ReviewVerdict {
+        match &self.outcome {
+            ReviewOutcome::Plan(plan) if plan.document.steps.is_empty() => ReviewVerdict::Unchanged,
+            ReviewOutcome::Plan(_) => ReviewVerdict::Planned,
+            ReviewOutcome::Refusal(_) => ReviewVerdict::Refused,
+            ReviewOutcome::FirstQuorum(first) if first.possible => ReviewVerdict::Planned,
+            ReviewOutcome::FirstQuorum(_) | ReviewOutcome::Error(_) => ReviewVerdict::Failed,
+        }
+    }
+}
