@@ -17,6 +17,7 @@ use super::event::Event;
 use super::executor::{Executor, Input, Options, Output, RunQuestion};
 use super::journal::HookEnd;
 use super::leaving::{known_endpoints, leaving_now, reached};
+use super::report::RunReport;
 use super::run_store::{ApplyIdentity, Opening, RunStore};
 use super::run_view::{self, RunView};
 use crate::check::CheckedPlan;
@@ -82,6 +83,10 @@ pub struct Driver<'a, P: SessionFactory, S> {
     joiner_dir: Option<PathBuf>,
     /// Whether the session may hold the lock: until then another one is as good.
     asked_for_lock: bool,
+    /// What this apply has measured.
+    figures: RunReport,
+    /// Up to which of its reconfigs the journal has that.
+    kept: usize,
 }
 
 /// The plan to apply, the identity, and the state before.
@@ -131,6 +136,8 @@ pub async fn drive<P: SessionFactory, S: RunHost>(
         timeout_ms,
         joiner_dir,
         asked_for_lock: false,
+        figures: RunReport::default(),
+        kept: 0,
     };
     driver.attached();
     let mut input = Input::Begin;
@@ -141,6 +148,7 @@ pub async fn drive<P: SessionFactory, S: RunHost>(
         }
         let output = machine.next(driver.surroundings.now_ms(), input);
         for event in machine.take_events() {
+            driver.figures.take(driver.surroundings.now_ms(), &event);
             driver.surroundings.tell(&event);
         }
         if let Output::End(end) = output {
@@ -194,8 +202,14 @@ impl<P: SessionFactory, S: RunHost> Driver<'_, P, S> {
                 self.keeper.open_run(session, opening).await
             }
             Output::Record(run, entry) => {
-                let stamp = self.surroundings.time_of_day();
-                self.keeper.record(session, run, &entry, stamp).await
+                let (at, measured) =
+                    (self.surroundings.time_of_day(), self.figures.gap_behind(self.kept));
+                let (gap, kept) = measured.unzip();
+                let written = self.keeper.record(session, run, &entry, (at, gap)).await;
+                if matches!(written, Input::Done) {
+                    self.kept = kept.unwrap_or(self.kept);
+                }
+                written
             }
             Output::Send { request, version, .. } => {
                 let replied = session.reconfig(&request, version).await;

@@ -125,6 +125,19 @@ pub struct Record {
     pub nonce: String,
     /// The time, as the clock of that host had it.
     pub at: String,
+    /// What the apply has measured since its last entry. For people: nothing is decided by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<MeasuredGap>,
+}
+
+/// The longest time without a committed write of an apply around a reconfig.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MeasuredGap {
+    /// The step that sent the reconfig.
+    pub step: StepId,
+    /// The time.
+    pub gap_ms: u64,
 }
 
 /// The content of an entry.
@@ -427,7 +440,7 @@ impl IdentityText {
 impl Record {
     /// The record that this program writes.
     pub fn new(entry: Entry, nonce: String, at: String) -> Self {
-        Self { format_version: FORMAT_VERSION, entry, nonce, at }
+        Self { format_version: FORMAT_VERSION, entry, nonce, at, measured: None }
     }
 
     /// Reads an entry.

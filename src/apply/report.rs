@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::connect_strings::ConnectStrings;
 use super::end::Outcome;
 use super::event::Event;
-use super::journal::{CommitEvidence, Entry};
+use super::journal::{CommitEvidence, Entry, MeasuredGap};
 use super::wait::{Missing, Wait};
 use crate::ensemble::NoAnswer;
 use crate::model::ServerId;
@@ -191,6 +191,16 @@ impl RunReport {
         }
     }
 
+    /// The first gap around a reconfig of this apply that is known, behind this many of them, and how
+    /// many lie up to there.
+    pub fn gap_behind(&self, commits: usize) -> Option<(MeasuredGap, usize)> {
+        let mut later = self.commits.iter().enumerate().skip(commits);
+        later.find_map(|(at, commit)| {
+            let (step, gap_ms) = (commit.step.clone(), commit.gap_ms?);
+            Some((MeasuredGap { step, gap_ms }, at + 1))
+        })
+    }
+
     /// The run that is left open, where this apply did not finish it.
     pub fn left_open(&self) -> Option<u64> {
         self.run.filter(|_| !self.is_withdrawn).map(|(number, _)| number)
@@ -242,6 +252,8 @@ mod tests {
         report.take(250, &committed);
         report.take(900, &Event::Recorded(Entry::Committed { step: step.clone(), version, known }));
         report.take(5000, &Event::Recorded(Entry::Closed));
+        let gap = MeasuredGap { step: step.clone(), gap_ms: 890 };
+        assert_eq!((report.gap_behind(0), report.gap_behind(1)), (Some((gap, 1)), None));
         assert_eq!(report.leader_change(), None, "no leader has changed");
         report.take(950, &Event::LeaderChanged { from: one, to: two, step: Some(step.clone()) });
         assert_eq!(report.leader_change(), Some((&step, 800)));

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::access::Signer;
 use super::end::Outcome;
 use super::executor::{Input, ReadBack};
-use super::journal::{self, Entry, Header, IdentityText, LeavingText, LockText, Record, Stamp};
+use super::journal::{
+    self, Entry, Header, IdentityText, LeavingText, LockText, MeasuredGap, Record, Stamp,
+};
 use super::journal_reader::{Archive, FolderState, LATEST};
 use super::paths::Paths;
 use crate::check::CheckedPlan;
@@ -345,13 +347,15 @@ impl RunStore {
         session: &S,
         run: u64,
         entry: &Entry,
-        at: String,
+        (at, measured): (String, Option<MeasuredGap>),
     ) -> Input {
         let again = self.pending.take().filter(|(r, e, _)| *r == run && e == entry);
         let text = again.map_or_else(
             || {
                 let nonce = self.mine.lock.by.nonce.clone();
-                journal::write(&Record::new(entry.clone(), nonce, at))
+                let mut record = Record::new(entry.clone(), nonce, at);
+                record.measured = measured;
+                journal::write(&record)
             },
             |(_, _, text)| text,
         );

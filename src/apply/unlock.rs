@@ -141,7 +141,7 @@ mod tests {
             assert!(matches!(holder, Input::Held(Some(by)) if by.operation == "unlock"));
             let late = take_over(&next, &archive, &stands, &lock_of("n", "unlock")).await;
             assert_eq!(late, Err(RequestError::Refused(ErrorCode::BadVersion)));
-            let written = hangs.record(&held, 1, &Entry::Closed, "t".into()).await;
+            let written = hangs.record(&held, 1, &Entry::Closed, ("t".into(), None)).await;
             assert!(matches!(written, Input::Failed(RequestError::Refused(_))));
             assert!(fence(&port, &operator).await.is_ok());
             operator.close().await;

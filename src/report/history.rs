@@ -140,6 +140,11 @@ fn steps(records: &[Record]) -> Vec<RunStep> {
         let (step, at) = (step.clone(), record.at.clone());
         steps.push(RunStep { step, how, version, known, at, took_ms: None, gap_ms: None });
     }
+    for measured in records.iter().filter_map(|record| record.measured.as_ref()) {
+        if let Some(step) = steps.iter_mut().find(|known| known.step == measured.step) {
+            step.gap_ms = Some(measured.gap_ms);
+        }
+    }
     steps
 }
 
@@ -169,7 +174,7 @@ fn done(entry: &Entry) -> Option<(&StepId, StepEnd)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::apply::journal::{CommitEvidence, Header};
+    use crate::apply::journal::{CommitEvidence, Header, MeasuredGap};
 
     fn run(entries: Vec<Entry>) -> Run {
         let stamp = Stamp {
@@ -215,6 +220,17 @@ mod tests {
         assert_eq!((&steps[0]["known"], &steps[0]["version"]), (&"readBack".into(), &"2".into()));
         assert_eq!(of["records"][1]["known"], "read-back", "the journal's own spelling");
         assert_eq!(document(&run(vec![intent]))["state"], "open");
+    }
+
+    #[test]
+    fn a_measured_gap_stands_beside_its_step() {
+        let step = StepId::new("join-4");
+        let (version, known) = ("2".to_owned(), CommitEvidence::Reply);
+        let committed = Entry::Committed { step: step.clone(), version, known };
+        let mut run = run(vec![committed, Entry::Closed]);
+        assert!(document(&run)["steps"][0]["gapMs"].is_null());
+        run.records[1].measured = Some(MeasuredGap { step, gap_ms: 81 });
+        assert_eq!(document(&run)["steps"][0]["gapMs"], 81);
     }
 
     #[test]
