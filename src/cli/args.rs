@@ -9,7 +9,7 @@ use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::digest_args::DigestArgs;
-pub(super) use super::formats::{Format, TextOrJson};
+pub(super) use super::formats::{Format, HistoryFormat, ShowFormat, TextOrJson, ValidateFormat};
 use super::joiner_args::JoinerArgs;
 use super::values::{Restarted, acceptance, client_address, duration, label, restarted, user};
 use crate::first_quorum::Noted;
@@ -127,10 +127,9 @@ pub(super) struct ValidateArgs {
     #[arg(required = true, value_name = "SPEC")]
     pub(super) specs: Vec<PathBuf>,
 
-    /// What to print; json prints a zkplan/error with every place if a spec is wrong, and nothing
-    /// if all are valid
-    #[arg(long, value_enum, default_value_t = TextOrJson::Text)]
-    pub(super) format: TextOrJson,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = ValidateFormat::Text)]
+    pub(super) format: ValidateFormat,
 }
 
 #[derive(Debug, Args)]
@@ -322,8 +321,8 @@ pub(super) struct ShowArgs {
     pub(super) plan: PathBuf,
 
     /// What to print
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub(super) format: Format,
+    #[arg(long, value_enum, default_value_t = ShowFormat::Text)]
+    pub(super) format: ShowFormat,
 }
 
 #[derive(Debug, Args)]
@@ -456,8 +455,8 @@ pub(super) struct HistoryArgs {
     pub(super) unproven: bool,
 
     /// What to print
-    #[arg(long, value_enum, default_value_t = TextOrJson::Text)]
-    pub(super) format: TextOrJson,
+    #[arg(long, value_enum, default_value_t = HistoryFormat::Text)]
+    pub(super) format: HistoryFormat,
 }
 
 #[derive(Debug, Args)]

@@ -11,7 +11,7 @@ pub(super) enum TextOrJson {
     Json,
 }
 
-/// What can be printed of a plan.
+/// What can be printed of a plan that is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     /// For people
@@ -20,8 +20,52 @@ pub(super) enum Format {
     Json,
     /// The same as a comment for a pull request
     Markdown,
+    /// Annotations for GitHub Actions; also the step summary and the outputs `verdict`, `changes`,
+    /// `plan_id` and `exit`
+    Github,
+    /// A test report with a case for each spec
+    Junit,
     /// A graph for Mermaid
     Mermaid,
     /// A graph for Graphviz
     Dot,
+}
+
+/// What can be printed of a saved plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ShowFormat {
+    /// For people
+    Text,
+    /// The plan or the error
+    Json,
+    /// The same as a comment for a pull request
+    Markdown,
+    /// A graph for Mermaid
+    Mermaid,
+    /// A graph for Graphviz
+    Dot,
+}
+
+/// What can be printed of whether specs are valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ValidateFormat {
+    /// For people
+    Text,
+    /// Nothing if all are valid, else a zkplan/error with every place
+    Json,
+    /// Annotations for GitHub Actions; also the step summary and the outputs `verdict` and `exit`
+    Github,
+    /// A test report with a case for each spec
+    Junit,
+}
+
+/// What can be printed of runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum HistoryFormat {
+    /// For people
+    Text,
+    /// For machines
+    Json,
+    /// The record of a run to keep: steps, approvals, clients that were passed, all entries
+    Markdown,
 }

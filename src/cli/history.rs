@@ -1,7 +1,7 @@
 //! `zkplan history`: what the runs did that an ensemble keeps.
 
 use super::anonymous::open_anonymous;
-use super::args::{HistoryArgs, TextOrJson};
+use super::args::{HistoryArgs, HistoryFormat};
 use super::error::CommandError;
 use super::exit::Exit;
 use super::journal::{self, Earlier, Unread, Wanted, sessions_at};
@@ -22,6 +22,7 @@ use crate::render::{
 use crate::report::error::CommandFailure;
 use crate::report::history::{HistoryDocument, HistoryRun};
 use crate::report::{PlanDocument, UnprovenDocument};
+use crate::review::{record, record_of_all};
 use crate::saved;
 use crate::trust::Unproven;
 
@@ -29,6 +30,11 @@ use crate::trust::Unproven;
 const LISTED: usize = 100;
 
 pub(super) fn run(args: &HistoryArgs, output: &Output) -> Result<Exit, CommandError> {
+    if args.unproven && args.format == HistoryFormat::Markdown {
+        let what = "--unproven works only with --format text or json";
+        return Err(CommandError::new(CommandFailure::Usage, what)
+            .hint("its answer is a copy of znodes, not the record of a run"));
+    }
     let source = Source::read(&args.file, output)?;
     live::block_on(history_of(args, &source, output))?
 }
@@ -120,9 +126,15 @@ fn all(
     output: &Output,
 ) -> Exit {
     let runs = earlier.runs();
-    if args.format == TextOrJson::Json {
+    if args.format == HistoryFormat::Json {
         let listed = runs.latest.iter().map(|run| HistoryRun::of(run, None));
         return output.raw(&document((source, earlier), listed, next), Exit::Done);
+    }
+    if args.format == HistoryFormat::Markdown {
+        let listed: Vec<HistoryRun> =
+            runs.latest.iter().map(|run| HistoryRun::of(run, None)).collect();
+        let (ensemble, proven) = (source.target().ensemble, earlier.journal.is_certain);
+        return output.raw(&record_of_all(&ensemble, &listed, proven), Exit::Done);
     }
     let mut text = history::runs(&runs.latest, output.width);
     for unproven in &runs.unproven {
@@ -171,11 +183,16 @@ fn one(
     let kept = earlier.plan.as_deref().and_then(|kept| saved::read_kept(kept).ok());
     let prediction = kept.map(|checked| Prediction::of(&checked));
     Ok(match args.format {
-        TextOrJson::Json => {
+        HistoryFormat::Json => {
             let run = HistoryRun::of(run, prediction);
             output.raw(&document((source, earlier), [run], next), Exit::Done)
         }
-        TextOrJson::Text => {
+        HistoryFormat::Markdown => {
+            let document = HistoryRun::of(run, prediction);
+            let (ensemble, proven) = (source.target().ensemble, earlier.journal.is_certain);
+            output.raw(&record(&ensemble, run, &document, proven), Exit::Done)
+        }
+        HistoryFormat::Text => {
             let mut text = history::run(run, prediction.as_ref(), output.width);
             append(&mut text, next);
             output.screen(&text, Exit::Done)
@@ -216,7 +233,11 @@ async fn everything(
 
 fn show_tree(args: &HistoryArgs, target: &Target, tree: &RawTree, output: &Output) -> Exit {
     match args.format {
-        TextOrJson::Json => output.raw(&UnprovenDocument::of(target, tree).to_text(), Exit::Done),
-        TextOrJson::Text => output.screen(&trust::raw(tree, output.width), Exit::Done),
+        HistoryFormat::Json => {
+            output.raw(&UnprovenDocument::of(target, tree).to_text(), Exit::Done)
+        }
+        HistoryFormat::Text | HistoryFormat::Markdown => {
+            output.screen(&trust::raw(tree, output.width), Exit::Done)
+        }
     }
 }

@@ -19,6 +19,7 @@ mod exit;
 mod explain;
 mod file_kind;
 mod first_quorum;
+mod forge;
 mod formats;
 mod history;
 mod import;
@@ -52,7 +53,8 @@ mod watch;
 mod write_gaps;
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::PathBuf;
+use std::slice;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
@@ -61,14 +63,14 @@ pub use error::{exit_of_breaches, exit_of_error};
 pub use exit::Exit;
 pub use version::Build;
 
-use self::args::{Cli, Command, Format, TextOrJson};
+use self::args::{Cli, Command, Format, HistoryFormat, ShowFormat, TextOrJson, ValidateFormat};
 use self::error::CommandError;
 use self::output::Output;
 use self::version::VersionArgs;
 use crate::document::{self, Document as _};
 use crate::report::SCHEMAS;
 use crate::report::error::CommandFailure;
-use crate::review::{Reviewed, comment};
+use crate::review::{Reviewed, comment, junit};
 
 /// Runs one command line, from the program's name on.
 pub fn main(arguments: impl IntoIterator<Item = OsString>, build: Build) -> Exit {
@@ -126,28 +128,36 @@ fn run(cli: &Cli) -> Exit {
 }
 
 /// The one place where an error of a command is printed: on stderr for people, and on stdout where
-/// the answer was to be a document or a comment.
+/// the answer was to be a document, or what a forge shows.
 fn fail(cli: &Cli, error: &CommandError, output: &Output) -> Exit {
     output.error(error);
     let (document, exit) = (error.to_document(), error.exit());
     if is_json(&cli.command) {
-        output.raw(&document.to_text(), exit)
-    } else if let Some((file, again)) = commented(&cli.command) {
-        let file = file.display().to_string();
-        let label = specs::label_of(&file);
-        output.raw(&comment(&[Reviewed::failed(&file, label, again, document)]), exit)
-    } else {
-        exit
+        return output.raw(&document.to_text(), exit);
+    }
+    let Some((format, files, command)) = reviewed(&cli.command) else { return exit };
+    let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    let again = format!("zkplan {command}");
+    let failed = |file| Reviewed::failed(file, specs::label_of(file), &again, document.clone());
+    let failed: Vec<Reviewed<'_>> = files.iter().map(|file| failed(file)).collect();
+    match format {
+        Format::Markdown => output.raw(&comment(&failed), exit),
+        Format::Github => forge::github(&failed, exit, output),
+        Format::Junit => output.raw(&junit(command, &failed), exit),
+        Format::Text | Format::Json | Format::Mermaid | Format::Dot => exit,
     }
 }
 
-/// The file that stdout is to hold a comment on, and what shows the error again.
-fn commented(command: &Command) -> Option<(&Path, &'static str)> {
+/// What a forge is to show of a command, of which files.
+fn reviewed(command: &Command) -> Option<(Format, &[PathBuf], &'static str)> {
     match command {
-        Command::Plan(args) if args.format == Format::Markdown => {
-            Some((args.specs.first()?, "zkplan plan"))
+        Command::Plan(args) => Some((args.format, &args.specs, "plan")),
+        Command::Show(args) if args.format == ShowFormat::Markdown => {
+            Some((Format::Markdown, slice::from_ref(&args.plan), "show"))
         }
-        Command::Show(args) if args.format == Format::Markdown => Some((&args.plan, "zkplan show")),
+        Command::History(args) if args.format == HistoryFormat::Markdown => {
+            Some((Format::Markdown, slice::from_ref(&args.file), "history"))
+        }
         _ => None,
     }
 }
@@ -155,13 +165,13 @@ fn commented(command: &Command) -> Option<(&Path, &'static str)> {
 /// Whether stdout is to hold a document.
 fn is_json(command: &Command) -> bool {
     match command {
-        Command::Validate(args) => args.format == TextOrJson::Json,
+        Command::Validate(args) => args.format == ValidateFormat::Json,
         Command::Preflight(args) => args.format == TextOrJson::Json,
         Command::Status(args) => args.format == TextOrJson::Json,
         Command::Plan(args) => args.format == Format::Json,
-        Command::Show(args) => args.format == Format::Json,
+        Command::Show(args) => args.format == ShowFormat::Json,
         Command::Rehearse(args) => args.format == TextOrJson::Json,
-        Command::History(args) => args.format == TextOrJson::Json,
+        Command::History(args) => args.format == HistoryFormat::Json,
         Command::Apply(args) => args.format == TextOrJson::Json,
         Command::Joiner(args) => args.format == TextOrJson::Json,
         Command::Import(_)

@@ -17,7 +17,7 @@ use super::paths::{self, folder_of};
 use super::plan_formats::{documents, flags, graphs, reviewed, tell};
 use super::planned::{Outcome, Position};
 use super::specs::Loaded;
-use super::{assumed, live, probe, retired, specs};
+use super::{assumed, forge, live, probe, retired, specs};
 use crate::apply::access::Named;
 use crate::check::CheckedPlan;
 use crate::model::Target;
@@ -32,7 +32,7 @@ use crate::render::summary::{FleetEntry, FleetVerdict, table};
 use crate::render::{Text, dot, mermaid, other, refusal, words_for_acceptance, words_for_shell};
 use crate::report::PlanDocument;
 use crate::report::error::CommandFailure;
-use crate::review::comment;
+use crate::review::{comment, junit};
 use crate::saved;
 use crate::spec::Spec;
 use crate::status::RunPosition;
@@ -79,6 +79,10 @@ pub(super) fn run(args: &PlanArgs, output: &Output) -> Result<Exit, CommandError
             output.raw(&documents(&reviewed, exit), exit)
         }
         Format::Markdown => output.raw(&comment(&reviewed(args, &loaded, &outcomes, output)), exit),
+        Format::Github => forge::github(&reviewed(args, &loaded, &outcomes, output), exit, output),
+        Format::Junit => {
+            output.raw(&junit("plan", &reviewed(args, &loaded, &outcomes, output)), exit)
+        }
         Format::Mermaid => {
             let graphs = graphs(args, (&loaded, &outcomes), mermaid::mermaid, output);
             output.screen(&graphs, exit)

@@ -65,6 +65,7 @@ pub(super) fn reviewed<'a>(
             ensemble: file.spec.as_ref().ok().map(|spec| spec.ensemble.as_str()),
             exit_code: exit.code(),
             again: again(args, file),
+            lines: lines(file),
             outcome: match outcome {
                 Outcome::Planned(checked, seen, position) => {
                     let saved = paths::saved((**checked).clone(), Path::new(&file.path), None);
@@ -94,6 +95,12 @@ pub(super) fn reviewed<'a>(
         }
     };
     loaded.iter().zip(outcomes).map(of).collect()
+}
+
+/// Where the servers of a spec begin.
+fn lines(file: &Loaded) -> BTreeMap<ServerId, usize> {
+    let servers = file.spec.iter().flat_map(|spec| &spec.servers);
+    servers.map(|(id, server)| (*id, server.line)).collect()
 }
 
 /// The command that was given, for this spec alone.
@@ -142,6 +149,7 @@ pub(super) fn documents(reviewed: &[Reviewed<'_>], exit: Exit) -> String {
             ReviewOutcome::Refusal(refused) => refused.to_value(),
             ReviewOutcome::FirstQuorum(first) => first.to_value(),
             ReviewOutcome::Error(error) => error.to_value(),
+            ReviewOutcome::Valid => unreachable!("specs were planned for"),
         },
     };
     let all: Vec<FleetMember> = reviewed.iter().map(of).collect();

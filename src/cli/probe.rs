@@ -48,9 +48,12 @@ pub(super) fn run<'a>(
                 text = below;
                 exit = output.screen(&text, exit);
             }
-            Format::Json | Format::Markdown | Format::Mermaid | Format::Dot => {
-                output.aside(&text);
-            }
+            Format::Json
+            | Format::Markdown
+            | Format::Github
+            | Format::Junit
+            | Format::Mermaid
+            | Format::Dot => output.aside(&text),
         }
     }
     exit

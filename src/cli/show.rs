@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::args::{Format, ShowArgs};
+use super::args::{ShowArgs, ShowFormat};
 use super::error::CommandError;
 use super::exit::Exit;
 use super::file_kind::{Kind, kind};
@@ -31,9 +31,9 @@ pub(super) fn run(args: &ShowArgs, output: &Output) -> Result<Exit, CommandError
     Ok(show(args.format, &path, &checked, output))
 }
 
-fn show(format: Format, path: &str, checked: &CheckedPlan, output: &Output) -> Exit {
+fn show(format: ShowFormat, path: &str, checked: &CheckedPlan, output: &Output) -> Exit {
     match format {
-        Format::Text => {
+        ShowFormat::Text => {
             let plan_id = saved::plan_id(checked.plan());
             let origin = Origin::Read(PlanFile { path, plan_id: &plan_id });
             let view = PlanScreen {
@@ -45,8 +45,8 @@ fn show(format: Format, path: &str, checked: &CheckedPlan, output: &Output) -> E
             };
             output.screen(&screen(&view), Exit::Done)
         }
-        Format::Json => output.raw(&PlanDocument::of(checked).to_text(), Exit::Done),
-        Format::Markdown => {
+        ShowFormat::Json => output.raw(&PlanDocument::of(checked).to_text(), Exit::Done),
+        ShowFormat::Markdown => {
             let document = PlanDocument::of(checked);
             let plan = PlanReview {
                 checked,
@@ -61,11 +61,12 @@ fn show(format: Format, path: &str, checked: &CheckedPlan, output: &Output) -> E
                 ensemble: Some(&checked.plan().ensemble),
                 exit_code: Exit::Done.code(),
                 again: format!("zkplan show {}", words_for_shell(path)),
+                lines: BTreeMap::new(),
                 outcome: ReviewOutcome::Plan(Box::new(plan)),
             };
             output.raw(&comment(&[reviewed]), Exit::Done)
         }
-        Format::Mermaid => output.screen(&mermaid::mermaid(checked), Exit::Done),
-        Format::Dot => output.screen(&dot::dot(checked), Exit::Done),
+        ShowFormat::Mermaid => output.screen(&mermaid::mermaid(checked), Exit::Done),
+        ShowFormat::Dot => output.screen(&dot::dot(checked), Exit::Done),
     }
 }

@@ -306,6 +306,12 @@ impl CommandFailure {
         })
     }
 
+    /// The word, as documents have it.
+    pub fn word(self) -> String {
+        let word = serde_json::to_value(self).ok();
+        word.and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+    }
+
     /// What it means for a caller.
     pub const fn kind(self) -> ErrorKind {
         match self {

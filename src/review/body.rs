@@ -17,6 +17,7 @@ pub(super) fn body(one: &Reviewed<'_>, room: usize) -> String {
         ReviewOutcome::Refusal(refused) => refusal(refused),
         ReviewOutcome::FirstQuorum(first) => first_quorum(first),
         ReviewOutcome::Error(error) => failure(error, one.file),
+        ReviewOutcome::Valid => ("**Valid.**\n\n".to_owned(), Vec::new()),
     };
     let more = format!("Shown by {}", code(&one.again));
     let rest = fit(&parts, room.saturating_sub(head.len()), &more);
@@ -34,7 +35,8 @@ pub(super) fn verdict(one: &Reviewed<'_>) -> String {
         ReviewOutcome::FirstQuorum(_) => {
             "Standalone: it cannot become the first voter now".to_owned()
         }
-        ReviewOutcome::Error(error) => format!("Failed: {}", word(error)),
+        ReviewOutcome::Valid => "Valid".to_owned(),
+        ReviewOutcome::Error(error) => format!("Failed: {}", error.code.word()),
     }
 }
 
@@ -93,18 +95,12 @@ fn first_quorum(first: &FirstQuorumDocument) -> (String, Vec<Part>) {
 }
 
 fn failure(error: &ErrorDocument, file: &str) -> (String, Vec<Part>) {
-    let head = format!("**Failed: {}.** {} gives no plan.\n\n", word(error), code(file));
+    let head = format!("**Failed: {}.** {} gives no plan.\n\n", error.code.word(), code(file));
     let shown = screen(&error.text);
     let hints = error.hints.iter().filter(|hint| !error.text.contains(hint.as_str()));
     let hints: Vec<String> = hints.map(|hint| format!("- {}", prose(hint))).collect();
     let help = (!hints.is_empty()).then(|| Part::of_rows("what helps", "hint", hints));
     (head, std::iter::once(shown).chain(help).collect())
-}
-
-/// The code of an error, as `zkplan explain errors` has it.
-fn word(error: &ErrorDocument) -> String {
-    let word = serde_json::to_value(error.code).ok();
-    word.and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// A screen as it is on a terminal.

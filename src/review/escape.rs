@@ -58,6 +58,12 @@ pub(super) fn html(text: &str) -> String {
     out
 }
 
+/// Text in XML: in an element or in an attribute.
+pub(super) fn xml(text: &str) -> String {
+    let text = escape(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('"', "&quot;")
+}
+
 /// The fence around these lines: longer than any run of backticks in them.
 pub(super) fn fence(lines: &[String]) -> String {
     let runs = lines.iter().flat_map(|line| line.split(|c| c != '`').map(str::len));

@@ -53,7 +53,10 @@ fn title(worst_first: &[&Reviewed<'_>]) -> String {
 fn tolerance(one: &Reviewed<'_>) -> i64 {
     match &one.outcome {
         ReviewOutcome::Plan(plan) => plan.document.summary.tolerates_failures,
-        ReviewOutcome::Refusal(_) | ReviewOutcome::FirstQuorum(_) | ReviewOutcome::Error(_) => 0,
+        ReviewOutcome::Valid
+        | ReviewOutcome::Refusal(_)
+        | ReviewOutcome::FirstQuorum(_)
+        | ReviewOutcome::Error(_) => 0,
     }
 }
 
@@ -61,7 +64,9 @@ fn row(one: &Reviewed<'_>) -> String {
     let changes = match &one.outcome {
         ReviewOutcome::Plan(plan) => plan.document.changes.len().to_string(),
         ReviewOutcome::Refusal(refused) => refused.changes.len().to_string(),
-        ReviewOutcome::FirstQuorum(_) | ReviewOutcome::Error(_) => String::new(),
+        ReviewOutcome::Valid | ReviewOutcome::FirstQuorum(_) | ReviewOutcome::Error(_) => {
+            String::new()
+        }
     };
     let [name, file] = [&one.name, one.file].map(code);
     let verdict = prose(&verdict(one));

@@ -4,17 +4,23 @@
 //! anew; sentences come with the documents. Text from specs and ensembles passes through `escape`,
 //! which leaves no markup in it.
 
+mod annotations;
 mod body;
 mod budget;
 mod comment;
 mod escape;
+mod junit;
 mod lists;
 mod many;
 mod plan_comment;
+mod record;
 
 use std::collections::BTreeMap;
 
+pub use annotations::{annotations, outputs};
 pub use comment::comment;
+pub use junit::junit;
+pub use record::{record, record_of_all};
 
 use crate::check::CheckedPlan;
 use crate::model::ServerId;
@@ -37,6 +43,8 @@ pub struct Reviewed<'a> {
     pub exit_code: u8,
     /// The command that shows all of it.
     pub again: String,
+    /// The lines of the file on which servers begin, from 1.
+    pub lines: BTreeMap<ServerId, usize>,
     /// What came of it.
     pub outcome: ReviewOutcome<'a>,
 }
@@ -44,6 +52,8 @@ pub struct Reviewed<'a> {
 /// What is to be reviewed.
 #[derive(Debug)]
 pub enum ReviewOutcome<'a> {
+    /// A spec that can be used; more was not asked.
+    Valid,
     /// A plan, with or without changes.
     Plan(Box<PlanReview<'a>>),
     /// No plan is safe.
@@ -83,7 +93,7 @@ pub struct ReviewedRun<'a> {
 /// What came of a spec, in one word; the worst last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ReviewVerdict {
-    /// A plan without steps.
+    /// A plan without steps, or a spec that is valid.
     Unchanged,
     /// A plan with steps, or a standalone server that can become the first voter.
     Planned,
@@ -117,12 +127,14 @@ impl<'a> Reviewed<'a> {
         let again = format!("{command} {}", words_for_shell(file));
         let exit_code = error.exit_code;
         let outcome = ReviewOutcome::Error(Box::new(error));
-        Self { file, name, ensemble: None, exit_code, again, outcome }
+        let (ensemble, lines) = (None, BTreeMap::new());
+        Self { file, name, ensemble, exit_code, again, lines, outcome }
     }
 
     /// What came of it, in one word.
     pub fn verdict(&self) -> ReviewVerdict {
         match &self.outcome {
+            ReviewOutcome::Valid => ReviewVerdict::Unchanged,
             ReviewOutcome::Plan(plan) if plan.document.steps.is_empty() => ReviewVerdict::Unchanged,
             ReviewOutcome::Plan(_) => ReviewVerdict::Planned,
             ReviewOutcome::Refusal(_) => ReviewVerdict::Refused,

@@ -102,7 +102,9 @@ pub(super) fn parts(plan: &PlanReview<'_>) -> Vec<Part> {
     }
     if !document.steps.is_empty() {
         let graph = lines(&mermaid(checked));
-        parts.push(Part::of_code("Graph", "mermaid", graph).whole().folded());
+        parts.push(
+            Part::of_code("Graph (also: --format mermaid)", "mermaid", graph).whole().folded(),
+        );
     }
     parts
 }

@@ -191,7 +191,11 @@ fn forty_servers_fit_and_what_is_cut_is_said() {
     assert_eq!(answer.code, 0, "{answer:?}");
     let seen = seen(&answer.out);
     assert_eq!(seen.tables, 1, "{}", answer.out);
-    assert!(answer.out.contains("Left out: Graph. Shown by"), "{}", answer.out);
+    assert!(
+        answer.out.contains("Left out: Graph (also: --format mermaid). Shown by"),
+        "{}",
+        answer.out
+    );
     assert!(answer.out.len() > LONGEST / 2, "what fits is there: {}", answer.out.len());
 }
 
@@ -241,4 +245,6 @@ fn a_saved_plan_and_a_broken_one_are_shown_as_comments() {
     assert_eq!(usage.code, 64, "{usage:?}");
     assert!(usage.out.starts_with("<!-- zkplan prod -->\n"), "{usage:?}");
     assert!(seen(&usage.out).text.contains("Failed: usage"), "{usage:?}");
+    let usage = commented(&desk, &["--live", "live", "prod.yaml", "small.yaml", "--out", "a.json"]);
+    assert!(usage.out.starts_with("<!-- zkplan -->\n"), "{usage:?}");
 }

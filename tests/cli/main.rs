@@ -7,6 +7,7 @@ mod comments;
 mod consoles;
 mod documents;
 mod files;
+mod forges;
 mod joiners;
 mod other_plans;
 mod readme;

@@ -101,7 +101,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "render",
         ],
     ),
-    ("review", &["model", "plan", "check", "saved", "render", "report"]),
+    ("review", &["model", "plan", "check", "saved", "apply", "render", "report"]),
     ("demo", &["model", "spec", "ensemble"]),
     (
         "cli",

@@ -118,6 +118,39 @@ fn listed(outcome: &Outcome) -> Vec<(u64, u64, String)> {
     clients.iter().flat_map(of).collect()
 }
 
+/// What reviewers read before, and what is kept afterwards: the comment has the plan id of the document
+/// and the clients that are there now; the record has who approved, who was passed, and measured gaps.
+#[test]
+fn the_comment_and_the_record_agree_with_the_documents() {
+    let (ensemble, spec) = moving();
+    let _broker = Client::on(&ensemble, 1).owns("/kafka/brokers/ids/7");
+    let desk = Desk::new();
+    let planned = desk.plan(&spec, &["--format", "json"]).exits(2).json();
+    let comment = desk.plan(&spec, &["--format", "markdown"]).exits(2).stdout;
+    assert!(comment.contains(text(&planned["planId"])), "{comment}");
+    let gate = comment.lines().find(|line| line.contains("| `gate` |")).expect("a gate");
+    let clients = gate.trim_end_matches([' ', '|']).rsplit(' ').next().expect("a cell");
+    assert!(clients.parse::<u64>().is_ok_and(|count| count >= 1), "{gate}");
+    desk.apply_spec(&spec).with(&["--approve", "cutover"]).ends().exits(0);
+    let run = desk.run_as_super(&["history", "spec.yaml"]).exits(0).last_run();
+    let history = ["history", "spec.yaml", &run, "--format"];
+    let shown = |format| desk.run_as_super(&[&history[..], &[format]].concat()).exits(0);
+    let (document, record) = (shown("json").json(), shown("markdown").stdout);
+    let run = &document["runs"][0];
+    assert!(record.contains(text(&run["planId"])), "{record}");
+    for words in ["| `gate` | approved, with ", "`/kafka/brokers/ids/7`", "| 1 | `0x"] {
+        assert!(record.contains(words), "{words}:\n{record}");
+    }
+    let steps = run["steps"].as_array().expect("steps");
+    let reconfigs: Vec<_> = steps.iter().filter(|step| step["how"] == "committed").collect();
+    assert_eq!(reconfigs.len(), 6, "{document:#}");
+    for step in reconfigs {
+        let gap = step["gapMs"].as_u64().unwrap_or_else(|| panic!("no gap of {step}"));
+        let row = record.lines().find(|line| line.contains(text(&step["step"]))).expect("a row");
+        assert!(row.contains(&format!("| {gap} ms |")), "{row}");
+    }
+}
+
 /// What an operator needs to find the owner: address, session, time-out and what it owns. After the
 /// approval the journal has it too, and the end and status list who is still there.
 #[test]
