@@ -44,6 +44,8 @@
 //!   is possible, its files, and what shows that it is done.
 //! * [`joiner`] has the files with which a joiner is started, so that it can only join, and what a data
 //!   directory tells of the server that used it.
+//! * [`snapshot`] reads the files in which ZooKeeper keeps data, says what they are worth and what is in
+//!   them.
 //! * [`prediction`] has what a plan is expected to cost in time: figures for reviewers, beside which an
 //!   apply shows what it measured.
 //! * [`whynot`] checks the same change in another order.
@@ -129,6 +131,7 @@ pub mod review;
 pub mod saved;
 pub mod settings;
 pub mod simulator;
+pub mod snapshot;
 pub mod spec;
 pub mod status;
 pub mod trust;

@@ -23,6 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("prediction", &["model", "observe", "plan", "check", "joiner"]),
     ("whynot", &["model", "plan", "check"]),
     ("document", &[]),
+    ("snapshot", &[]),
     ("saved", &["document", "model", "observe", "diff", "plan", "check"]),
     ("explain", &[]),
     (
@@ -73,6 +74,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "preflight",
             "rehearsal",
             "status",
+            "snapshot",
         ],
     ),
     (
@@ -98,6 +100,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "preflight",
             "rehearsal",
             "status",
+            "snapshot",
             "render",
         ],
     ),
@@ -127,6 +130,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "preflight",
             "rehearsal",
             "status",
+            "snapshot",
             "render",
             "report",
             "review",

@@ -1,0 +1,47 @@
+//! The files that ZooKeeper keeps its data in: reading them, and what they are worth.
+//!
+//! In: the names, lengths and bytes of a data directory, through [`DataFiles`]. Out: a [`Verification`].
+//! Nothing is written, and no file is held in memory: what a file says about lengths is believed only as
+//! far as its bytes reach. The formats are those of 3.5 to 3.9, and read without ZooKeeper.
+//!
+//! `source` and `fields` take bytes apart, `snapshot_file` reads one snapshot, `log_file` and
+//! `transaction` one log, `tree` and `digest` are `DataTree` and its digest. `scan` reads every file,
+//! `replay` applies transactions to a snapshot, `judge` says what that means, and `verify` joins them.
+//! `contents` counts what is in the tree then.
+//! What servers would do is in `server_start`.
+
+mod compression;
+mod contents;
+mod damage;
+mod digest;
+mod fields;
+mod files;
+mod finding;
+#[cfg(test)]
+mod fixture;
+mod judge;
+mod log_file;
+mod names;
+mod replay;
+mod scan;
+mod server_start;
+mod snapshot_file;
+mod source;
+#[cfg(test)]
+mod tests;
+mod transaction;
+mod tree;
+mod verify;
+
+pub use compression::Compression;
+pub use contents::{ContentsWish, DataContents, OpenSession, Subtree, ZnodeContents, inspect};
+pub use damage::{Damage, DamageKind};
+pub use files::{DataFiles, DataListing, DataSide, ListedFile};
+pub use finding::{FileFinding, FileFindingKind, FileSeverity};
+pub use log_file::LogEnd;
+pub use replay::{DigestDifference, LoggedMembership, Misfit};
+pub use scan::{FileState, LogFacts, ScannedLog, ScannedSnapshot};
+pub use server_start::{RefusalToStart, ServerLine, ServerStart, StartVerdict};
+pub use snapshot_file::{SnapshotFacts, StoredDigest};
+pub use tree::ZnodeLifetime;
+pub use verify::{DataVerdict, Verification, verify};

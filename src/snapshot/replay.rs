@@ -1,0 +1,204 @@
+//! The transactions behind a snapshot, applied to it, with the digest of each.
+
+use std::collections::BTreeSet;
+
+use super::damage::ReadFailure;
+use super::files::{DataFiles, ListedFile};
+use super::log_file::LogReader;
+use super::snapshot_file::SnapshotFacts;
+use super::transaction::{Operation, Transaction};
+use super::tree::Tree;
+
+/// A reconfiguration in a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedMembership {
+    /// Its zxid, which is the version of the membership.
+    pub zxid: u64,
+    /// When, in milliseconds since 1970.
+    pub time_ms: i64,
+    /// The text of the membership.
+    pub text: String,
+}
+
+/// A digest that differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DigestDifference {
+    /// Behind which transaction.
+    pub zxid: u64,
+    /// In which file the digest stands.
+    pub file: String,
+    /// Where in it; `None` where it is that of a snapshot.
+    pub offset: Option<u64>,
+    /// The digest in the file.
+    pub stored: u64,
+    /// The digest of the tree.
+    pub computed: u64,
+}
+
+/// A transaction that cannot have happened on that tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misfit {
+    /// Which one.
+    pub zxid: u64,
+    /// In which file.
+    pub file: String,
+    /// Where in it.
+    pub offset: u64,
+}
+
+/// How far a snapshot reaches by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Base {
+    pub(super) zxid: u64,
+    /// Up to where transactions may be in the snapshot already; `None` where nothing says it.
+    pub(super) cover: Option<u64>,
+    /// The digest of the tree at `cover`, where the snapshot has it.
+    pub(super) digest_at_cover: Option<u64>,
+}
+
+impl Base {
+    /// Of a snapshot with that name; `logged` is the digest that a log has for the transaction in the
+    /// name.
+    pub(super) fn of(zxid: u64, facts: &SnapshotFacts, logged: Option<u64>) -> Self {
+        let stored = facts.stored_digest.filter(|stored| stored.zxid != 0);
+        let cover = match stored {
+            Some(stored) => Some(stored.zxid.max(zxid)),
+            // An empty one, or a whole one: a log has the digest of just this tree.
+            None if facts.newest == 0 && zxid == 0 || logged == Some(facts.digest) => Some(zxid),
+            None => None,
+        };
+        let comparable = |stored: &super::snapshot_file::StoredDigest| {
+            stored.zxid > zxid && stored.version == super::digest::DIGEST_VERSION
+        };
+        let digest_at_cover = stored.filter(comparable).map(|stored| stored.value);
+        Self { zxid, cover, digest_at_cover }
+    }
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Replayed {
+    /// The last transaction that was applied.
+    pub(super) last: Option<u64>,
+    /// The last transaction whose digest is that of the tree.
+    pub(super) proven: Option<u64>,
+    /// The first digest that differs.
+    pub(super) difference: Option<DigestDifference>,
+    /// The first transaction that does not apply.
+    pub(super) misfit: Option<Misfit>,
+    /// How many transactions were applied.
+    pub(super) transactions: u64,
+    /// The transactions whose digests are right although an end of another log stands before them.
+    pub(super) proven_of: BTreeSet<u64>,
+    /// The last reconfigurations.
+    pub(super) memberships: Vec<LoggedMembership>,
+}
+
+/// Memberships that are kept.
+const MOST_MEMBERSHIPS: usize = 1000;
+
+/// Carries out a replay.
+pub(super) struct Replay<'a> {
+    base: Base,
+    /// How far the logs were read before: what a server has written since is left out.
+    until: u64,
+    /// Transactions whose digests are asked for.
+    asked: &'a BTreeSet<u64>,
+    done: Replayed,
+    /// The last digest that differed while it was not known how far the snapshot reaches.
+    unsettled: Option<DigestDifference>,
+}
+
+impl<'a> Replay<'a> {
+    pub(super) fn new(base: Base, until: u64, asked: &'a BTreeSet<u64>) -> Self {
+        Self { base, until, asked, done: Replayed::default(), unsettled: None }
+    }
+
+    /// Applies what a log has.
+    pub(super) fn log(
+        &mut self,
+        tree: &mut Tree,
+        file: &ListedFile,
+        files: &impl DataFiles,
+    ) -> Result<(), ReadFailure> {
+        let mut reader = LogReader::new(files.open(file).map_err(ReadFailure::Io)?)?;
+        while let Some(record) = reader.next()? {
+            let zxid = record.transaction.header.zxid;
+            if zxid > self.until {
+                break;
+            }
+            if zxid > self.base.zxid {
+                self.record(tree, &record.transaction, (file, record.offset));
+            }
+        }
+        Ok(())
+    }
+
+    fn record(
+        &mut self,
+        tree: &mut Tree,
+        transaction: &Transaction<'_>,
+        (file, offset): (&ListedFile, u64),
+    ) {
+        let zxid = transaction.header.zxid;
+        let applied = tree.apply(transaction);
+        self.done.last = Some(zxid);
+        self.done.transactions += 1;
+        self.membership(transaction);
+        let has_settled = self.base.cover.is_some_and(|cover| zxid > cover);
+        if applied.is_err() && has_settled && self.done.misfit.is_none() {
+            self.done.misfit = Some(Misfit { zxid, file: file.name.clone(), offset });
+        }
+        let computed = tree.digest();
+        let differs = |stored| DigestDifference {
+            zxid,
+            file: file.name.clone(),
+            offset: Some(offset),
+            stored,
+            computed,
+        };
+        if self.base.cover == Some(zxid)
+            && let Some(stored) = self.base.digest_at_cover.filter(|stored| *stored != computed)
+        {
+            self.done.difference.get_or_insert_with(|| differs(stored));
+        }
+        let Some(stored) = transaction.digest else { return };
+        match self.base.cover {
+            Some(cover) if zxid < cover => {}
+            _ if stored == computed => {
+                self.base.cover.get_or_insert(zxid);
+                self.done.proven = Some(zxid);
+                if self.asked.contains(&zxid) {
+                    self.done.proven_of.insert(zxid);
+                }
+            }
+            Some(_) => {
+                self.done.difference.get_or_insert_with(|| differs(stored));
+            }
+            None => self.unsettled = Some(differs(stored)),
+        }
+    }
+
+    fn membership(&mut self, transaction: &Transaction<'_>) {
+        if let Operation::SetData { data: Some(data), is_reconfig: true, .. } =
+            transaction.operation
+        {
+            if self.done.memberships.len() == MOST_MEMBERSHIPS {
+                self.done.memberships.remove(0);
+            }
+            self.done.memberships.push(LoggedMembership {
+                zxid: transaction.header.zxid,
+                time_ms: transaction.header.time_ms,
+                text: String::from_utf8_lossy(data).into_owned(),
+            });
+        }
+    }
+
+    /// What came of it. A tree that fits no digest is another one.
+    pub(super) fn end(mut self) -> Replayed {
+        if self.base.cover.is_none() {
+            self.done.difference = self.done.difference.or(self.unsettled);
+        }
+        self.done
+    }
+}

@@ -1,0 +1,281 @@
+//! Each file of a data directory by itself, and how the logs follow one another.
+
+use std::collections::BTreeMap;
+use std::io::{ErrorKind, Read as _};
+
+use super::compression::Compression;
+use super::damage::{Damage, ReadFailure};
+use super::files::{DataFiles, DataListing, DataSide, ListedFile};
+use super::log_file::{LogEnd, LogReader};
+use super::names::{FileRole, role_of};
+use super::snapshot_file::{SnapshotFacts, SnapshotSink, read_snapshot};
+
+/// Places where logs do not follow on: of more, the rest is not kept.
+const MOST_JUMPS: usize = 1000;
+
+/// What became of reading a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileState<T> {
+    /// It was read to its end, and is what a server writes.
+    Whole(T),
+    /// It is wrong at a place.
+    Damaged(Damage),
+    /// It was listed and is gone.
+    Vanished,
+    /// The system gives no bytes.
+    Unreadable(String),
+}
+
+impl<T> FileState<T> {
+    fn of(failure: ReadFailure) -> Self {
+        match failure {
+            ReadFailure::Damaged(damage) => Self::Damaged(damage),
+            ReadFailure::Io(error) if error.kind() == ErrorKind::NotFound => Self::Vanished,
+            ReadFailure::Io(error) => Self::Unreadable(error.to_string()),
+        }
+    }
+
+    /// What is in it, where it is whole.
+    pub fn whole(&self) -> Option<&T> {
+        match self {
+            Self::Whole(facts) => Some(facts),
+            Self::Damaged(_) | Self::Vanished | Self::Unreadable(_) => None,
+        }
+    }
+}
+
+/// A snapshot of the directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScannedSnapshot {
+    /// Which file.
+    pub file: ListedFile,
+    /// The zxid in its name.
+    pub zxid: u64,
+    /// How it is packed.
+    pub compression: Compression,
+    /// What became of reading it.
+    pub state: FileState<SnapshotFacts>,
+    /// Whether it passes the look that a server takes before it loads a snapshot.
+    pub is_candidate: bool,
+    /// Whether it changed while it was read: a server is writing it.
+    pub is_growing: bool,
+}
+
+/// What a log holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogFacts {
+    /// The first transaction.
+    pub first: Option<u64>,
+    /// The last one.
+    pub last: Option<u64>,
+    /// When the last one was, in milliseconds since 1970.
+    pub last_time_ms: Option<i64>,
+    /// How many there are.
+    pub records: u64,
+    /// How many of them have a digest.
+    pub digests: u64,
+    /// How it ends.
+    pub end: LogEnd,
+    /// Where what is no record begins.
+    pub end_offset: u64,
+}
+
+/// A log of the directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScannedLog {
+    /// Which file.
+    pub file: ListedFile,
+    /// The zxid in its name.
+    pub zxid: u64,
+    /// What it holds, up to where it is damaged.
+    pub facts: LogFacts,
+    /// What became of reading it.
+    pub state: FileState<()>,
+    /// Whether a server wrote to it while it was read.
+    pub is_growing: bool,
+}
+
+/// A transaction that is not the next one behind the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Jump {
+    /// The log of the later one.
+    pub(super) log: usize,
+    pub(super) offset: u64,
+    /// The last one before it; `None` where it is the first of all.
+    pub(super) after: Option<u64>,
+    pub(super) next: u64,
+}
+
+/// Every file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Scan {
+    /// Newest first, as a server tries them.
+    pub(super) snapshots: Vec<ScannedSnapshot>,
+    /// Oldest first, as a server reads them.
+    pub(super) logs: Vec<ScannedLog>,
+    pub(super) jumps: Vec<Jump>,
+    /// The digests behind the transactions for which a snapshot is named.
+    pub(super) digests: BTreeMap<u64, u64>,
+}
+
+/// Whether one transaction can be the next behind another: its number is the next one, or the first of a
+/// later epoch.
+pub(super) fn follows(after: u64, next: u64) -> bool {
+    let (epoch, counter) = (next >> 32, next & 0xffff_ffff);
+    after.checked_add(1) == Some(next) || epoch > after >> 32 && counter == 1
+}
+
+/// Reads every file.
+pub(super) fn scan(listing: &DataListing, files: &impl DataFiles) -> Scan {
+    let log_side = if listing.has_log_dir { DataSide::Logs } else { DataSide::Data };
+    let (mut snapshots, mut logs) = (Vec::new(), Vec::new());
+    for file in &listing.files {
+        match role_of(&file.name) {
+            FileRole::Snapshot { zxid, compression } if file.side == DataSide::Data => {
+                snapshots.push((zxid, compression, file));
+            }
+            FileRole::Log { zxid } if file.side == log_side => logs.push((zxid, file)),
+            _ => {}
+        }
+    }
+    snapshots.sort_by(|a, b| (b.0, &b.2.name).cmp(&(a.0, &a.2.name)));
+    logs.sort_by(|a, b| (a.0, &a.1.name).cmp(&(b.0, &b.1.name)));
+    let mut of_logs = LogScan::default();
+    of_logs.digests.extend(snapshots.iter().map(|(zxid, ..)| (*zxid, None)));
+    let logs = logs.into_iter().map(|(zxid, file)| of_logs.log(zxid, file, files)).collect();
+    let snapshots = snapshots
+        .into_iter()
+        .map(|(zxid, compression, file)| snapshot(zxid, compression, file, files))
+        .collect();
+    let digests = of_logs.digests.into_iter();
+    let digests = digests.filter_map(|(zxid, digest)| Some((zxid, digest?))).collect();
+    Scan { snapshots, logs, jumps: of_logs.jumps, digests }
+}
+
+/// Reads a snapshot for what wants to know its znodes.
+pub(super) fn read_into(
+    of: (&ListedFile, Compression),
+    files: &impl DataFiles,
+    sink: &mut impl SnapshotSink,
+) -> FileState<SnapshotFacts> {
+    let opened = files.open(of.0).map_err(ReadFailure::Io);
+    match opened.and_then(|file| read_snapshot(file, of.1, sink)) {
+        Ok(facts) => FileState::Whole(facts),
+        Err(failure) => FileState::of(failure),
+    }
+}
+
+fn snapshot(
+    zxid: u64,
+    compression: Compression,
+    file: &ListedFile,
+    files: &impl DataFiles,
+) -> ScannedSnapshot {
+    let state = read_into((file, compression), files, &mut ());
+    let is_growing = files.length(file).is_ok_and(|length| length != file.length);
+    let is_candidate = is_candidate(file, compression, files);
+    let file = file.clone();
+    ScannedSnapshot { file, zxid, compression, state, is_candidate, is_growing }
+}
+
+/// The look that a server takes at the ends of a snapshot (`SnapStream.isValidSnapshot`).
+fn is_candidate(file: &ListedFile, compression: Compression, files: &impl DataFiles) -> bool {
+    const SNAPPY: [u8; 8] = [0x82, b'S', b'N', b'A', b'P', b'P', b'Y', 0];
+    let begins = |wanted: &[u8]| {
+        let mut first = Vec::new();
+        let opened = files.open(file);
+        opened.is_ok_and(|file| file.take(8).read_to_end(&mut first).is_ok())
+            && first.starts_with(wanted)
+    };
+    match compression {
+        Compression::Plain => {
+            let last = files.last_bytes(file, 10);
+            last.is_ok_and(|last| last.len() == 10 && last.ends_with(&[0, 0, 0, 1, b'/']))
+        }
+        Compression::Gzip => begins(&[0x1f, 0x8b]),
+        Compression::Snappy => begins(&SNAPPY),
+    }
+}
+
+#[derive(Default)]
+struct LogScan {
+    last: Option<u64>,
+    jumps: Vec<Jump>,
+    digests: BTreeMap<u64, Option<u64>>,
+    count: usize,
+}
+
+impl LogScan {
+    /// Reads a log. A server may be writing to it: what ends inside a record is read once more, and has
+    /// grown then.
+    fn log(&mut self, zxid: u64, file: &ListedFile, files: &impl DataFiles) -> ScannedLog {
+        let before = (self.last, self.jumps.len());
+        let (mut facts, mut state) = self.read(file, files);
+        let mut is_growing = files.length(file).is_ok_and(|length| length != file.length);
+        let may_be_written = |facts: &LogFacts, state: &FileState<()>| {
+            facts.end == LogEnd::Torn || matches!(state, FileState::Damaged(_))
+        };
+        if may_be_written(&facts, &state) {
+            self.jumps.truncate(before.1);
+            let first_end = facts.end_offset;
+            self.last = before.0;
+            (facts, state) = self.read(file, files);
+            if facts.end_offset > first_end {
+                is_growing = true;
+                if may_be_written(&facts, &state) {
+                    (facts.end, state) = (LogEnd::Padded, FileState::Whole(()));
+                }
+            }
+        }
+        self.count += 1;
+        ScannedLog { file: file.clone(), zxid, facts, state, is_growing }
+    }
+
+    fn read(&mut self, file: &ListedFile, files: &impl DataFiles) -> (LogFacts, FileState<()>) {
+        let mut facts = LogFacts {
+            first: None,
+            last: None,
+            last_time_ms: None,
+            records: 0,
+            digests: 0,
+            end: LogEnd::AtRecord,
+            end_offset: 0,
+        };
+        let opened = files.open(file).map_err(ReadFailure::Io);
+        let read = opened.and_then(|file| self.records(LogReader::new(file)?, &mut facts));
+        (facts, read.map_or_else(FileState::of, |()| FileState::Whole(())))
+    }
+
+    fn records<R: std::io::Read>(
+        &mut self,
+        mut reader: LogReader<R>,
+        facts: &mut LogFacts,
+    ) -> Result<(), ReadFailure> {
+        loop {
+            let record = match reader.next() {
+                Ok(Some(record)) => record,
+                Ok(None) => break,
+                Err(failure) => {
+                    facts.end_offset = reader.end().1;
+                    return Err(failure);
+                }
+            };
+            let (offset, next) = (record.offset, record.transaction.header.zxid);
+            let is_next = self.last.is_some_and(|last| follows(last, next));
+            if !is_next && self.jumps.len() < MOST_JUMPS {
+                self.jumps.push(Jump { log: self.count, offset, after: self.last, next });
+            }
+            if let Some(known) = self.digests.get_mut(&next) {
+                *known = record.transaction.digest;
+            }
+            self.last = Some(next);
+            facts.first.get_or_insert(next);
+            facts.last = Some(next);
+            facts.last_time_ms = Some(record.transaction.header.time_ms);
+            facts.records += 1;
+            facts.digests += u64::from(record.transaction.digest.is_some());
+        }
+        (facts.end, facts.end_offset) = reader.end();
+        Ok(())
+    }
+}
