@@ -118,13 +118,6 @@ pub enum FileFindingKind {
     },
     /// A transaction that cannot have happened on the tree before it.
     DoesNotApply(Misfit),
-    /// A znode knows of a transaction that the snapshot cannot have.
-    TooNew {
-        /// The transaction.
-        newest: u64,
-        /// The last one that it can have.
-        allowed: u64,
-    },
     /// A znode has an access control list that is not in the snapshot.
     AclMissing,
     /// An epoch file has no number.
@@ -143,6 +136,15 @@ pub enum FileFindingKind {
         /// The current one.
         current: i64,
     },
+    /// `currentEpoch` is higher than the epoch of the last transaction: a log of it may be missing.
+    EpochEmpty {
+        /// The epoch in the file.
+        current: i64,
+        /// That of the last transaction.
+        last: u64,
+    },
+    /// There is no log beside the snapshots.
+    NoLogs,
     /// A field is longer than a server takes by default.
     LongField {
         /// Its length.

@@ -109,8 +109,8 @@ impl World {
                 return 0;
             }
             let mut bytes = [path.as_bytes(), &kept.data].concat();
-            kept.longs.iter().for_each(|long| bytes.extend(long.to_be_bytes()));
-            kept.ints.iter().for_each(|int| bytes.extend(int.to_be_bytes()));
+            bytes.extend(kept.longs.map(u64::to_be_bytes).as_flattened());
+            bytes.extend(kept.ints.map(i32::to_be_bytes).as_flattened());
             bytes.extend(kept.owner.to_be_bytes());
             u64::from(crc32fast::hash(&bytes))
         };
@@ -301,8 +301,8 @@ impl World {
         bytes.extend(buffer(path.as_bytes()));
         bytes.extend(buffer(data));
         bytes.extend(acl.to_be_bytes());
-        [czxid, mzxid, ctime, mtime].iter().for_each(|long| bytes.extend(long.to_be_bytes()));
-        ints.iter().for_each(|int| bytes.extend(int.to_be_bytes()));
+        bytes.extend([czxid, mzxid, ctime, mtime].map(|long| long.to_be_bytes()).as_flattened());
+        bytes.extend(ints.map(i32::to_be_bytes).as_flattened());
         bytes.extend(owner.to_be_bytes());
         bytes.extend(pzxid.to_be_bytes());
         let is_child =

@@ -74,24 +74,16 @@ pub(super) fn snapshots(scan: &Scan, base: Option<&ScannedSnapshot>) -> Vec<File
         let found = |severity, kind| FileFinding::new(severity, Some(name), kind);
         let stored = facts.stored_digest.filter(|stored| stored.zxid != 0);
         let of_name = stored.filter(|stored| stored.zxid == snapshot.zxid);
-        if let Some(stored) = stored {
-            let allowed = stored.zxid.max(snapshot.zxid);
-            if facts.newest > allowed {
-                findings.push(found(
-                    Damaged,
-                    FileFindingKind::TooNew { newest: facts.newest, allowed },
-                ));
-            }
-        }
         if let Some(stored) = of_name {
             let logged = scan.digests.get(&snapshot.zxid);
             if logged.is_some_and(|logged| *logged != stored.value) {
                 findings.push(found(Damaged, FileFindingKind::OtherLog { zxid: snapshot.zxid }));
             }
-            // The base has its digest compared with more care.
+            // The base is held against what follows. Another one may lack its last transaction.
             let is_base = base.is_some_and(|base| base.file == snapshot.file);
-            if stored.value != facts.digest && !is_base {
-                findings.push(of_digest(snapshot, facts, stored.value));
+            if stored.value != facts.digest && !is_base && facts.newest <= snapshot.zxid {
+                let finding = of_digest(snapshot, facts, stored.value);
+                findings.push(FileFinding { severity: NotProvable, ..finding });
             }
         }
         if facts.longest_field > LONGEST_FIELD {
@@ -155,6 +147,9 @@ pub(super) fn logs(scan: &Scan, base: Option<u64>) -> Vec<FileFinding> {
             (LogEnd::AtRecord | LogEnd::Padded, Some(_)) => {}
         }
     }
+    if scan.logs.is_empty() && base.is_some_and(|base| base > 0) {
+        findings.push(FileFinding::new(Note, None, FileFindingKind::NoLogs));
+    }
     findings.extend(scan.jumps.iter().filter_map(|jump| jump_finding(scan, *jump, base)));
     findings
 }
@@ -195,9 +190,9 @@ pub(super) fn no_base(scan: &Scan) -> FileFinding {
 
 /// Whether the logs reach to the end of the base.
 pub(super) fn cover(snapshot: &ScannedSnapshot, base: Base, last: u64) -> Option<FileFinding> {
-    let needs = base.cover.filter(|cover| *cover > base.zxid && *cover > last)?;
-    let kind =
-        FileFindingKind::NotCovered { begun: base.zxid, needs, reached: last.max(base.zxid) };
+    let reached = last.max(base.zxid);
+    let needs = Some(base.reaches).filter(|reaches| *reaches > reached)?;
+    let kind = FileFindingKind::NotCovered { begun: base.zxid, needs, reached };
     Some(FileFinding::new(Damaged, Some(&snapshot.file.name), kind))
 }
 
@@ -293,6 +288,11 @@ pub(super) fn epochs(listing: &DataListing, last: Option<u64>) -> Vec<FileFindin
     let next = listing.next_epoch.as_deref().and_then(|text| text.trim().parse::<i64>().ok());
     let needed = last.unwrap_or_default() >> 32;
     let is_behind = |epoch: i64| u64::try_from(epoch).unwrap_or_default() < needed;
+    let is_ahead = |epoch: &i64| u64::try_from(*epoch).is_ok_and(|epoch| epoch > needed);
+    if let Some(current) = current.filter(|current| last.is_some() && is_ahead(current)) {
+        let kind = FileFindingKind::EpochEmpty { current, last: needed };
+        findings.push(FileFinding::new(NotProvable, Some("currentEpoch"), kind));
+    }
     if let Some(current) = current.filter(|current| is_behind(*current))
         && next.is_none_or(is_behind)
     {

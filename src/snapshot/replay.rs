@@ -50,28 +50,16 @@ pub struct Misfit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Base {
     pub(super) zxid: u64,
-    /// Up to where transactions may be in the snapshot already; `None` where nothing says it.
-    pub(super) cover: Option<u64>,
-    /// The digest of the tree at `cover`, where the snapshot has it.
-    pub(super) digest_at_cover: Option<u64>,
+    /// The last transaction of which something is in the snapshot, as far as it shows.
+    pub(super) reaches: u64,
 }
 
 impl Base {
-    /// Of a snapshot with that name; `logged` is the digest that a log has for the transaction in the
-    /// name.
-    pub(super) fn of(zxid: u64, facts: &SnapshotFacts, logged: Option<u64>) -> Self {
-        let stored = facts.stored_digest.filter(|stored| stored.zxid != 0);
-        let cover = match stored {
-            Some(stored) => Some(stored.zxid.max(zxid)),
-            // An empty one, or a whole one: a log has the digest of just this tree.
-            None if facts.newest == 0 && zxid == 0 || logged == Some(facts.digest) => Some(zxid),
-            None => None,
-        };
-        let comparable = |stored: &super::snapshot_file::StoredDigest| {
-            stored.zxid > zxid && stored.version == super::digest::DIGEST_VERSION
-        };
-        let digest_at_cover = stored.filter(comparable).map(|stored| stored.value);
-        Self { zxid, cover, digest_at_cover }
+    /// Of a snapshot with that name. A server changes a znode before it counts the transaction: the
+    /// newest znode can be newer than the digest that the snapshot ends with.
+    pub(super) fn of(zxid: u64, facts: &SnapshotFacts) -> Self {
+        let stored = facts.stored_digest.map_or(0, |stored| stored.zxid);
+        Self { zxid, reaches: zxid.max(stored).max(facts.newest) }
     }
 }
 
@@ -82,7 +70,7 @@ pub(super) struct Replayed {
     pub(super) last: Option<u64>,
     /// The last transaction whose digest is that of the tree.
     pub(super) proven: Option<u64>,
-    /// The first digest that differs.
+    /// The first digest that differs, and behind which none is right.
     pub(super) difference: Option<DigestDifference>,
     /// The first transaction that does not apply.
     pub(super) misfit: Option<Misfit>,
@@ -105,13 +93,11 @@ pub(super) struct Replay<'a> {
     /// Transactions whose digests are asked for.
     asked: &'a BTreeSet<u64>,
     done: Replayed,
-    /// The last digest that differed while it was not known how far the snapshot reaches.
-    unsettled: Option<DigestDifference>,
 }
 
 impl<'a> Replay<'a> {
     pub(super) fn new(base: Base, until: u64, asked: &'a BTreeSet<u64>) -> Self {
-        Self { base, until, asked, done: Replayed::default(), unsettled: None }
+        Self { base, until, asked, done: Replayed::default() }
     }
 
     /// Applies what a log has.
@@ -145,37 +131,22 @@ impl<'a> Replay<'a> {
         self.done.last = Some(zxid);
         self.done.transactions += 1;
         self.membership(transaction);
-        let has_settled = self.base.cover.is_some_and(|cover| zxid > cover);
-        if applied.is_err() && has_settled && self.done.misfit.is_none() {
+        // Until a digest is right, transactions may find their own traces in the snapshot.
+        if applied.is_err() && self.done.proven.is_some() && self.done.misfit.is_none() {
             self.done.misfit = Some(Misfit { zxid, file: file.name.clone(), offset });
         }
+        let Some(stored) = transaction.digest.filter(|_| zxid >= self.base.reaches) else { return };
         let computed = tree.digest();
-        let differs = |stored| DigestDifference {
-            zxid,
-            file: file.name.clone(),
-            offset: Some(offset),
-            stored,
-            computed,
-        };
-        if self.base.cover == Some(zxid)
-            && let Some(stored) = self.base.digest_at_cover.filter(|stored| *stored != computed)
-        {
-            self.done.difference.get_or_insert_with(|| differs(stored));
-        }
-        let Some(stored) = transaction.digest else { return };
-        match self.base.cover {
-            Some(cover) if zxid < cover => {}
-            _ if stored == computed => {
-                self.base.cover.get_or_insert(zxid);
-                self.done.proven = Some(zxid);
-                if self.asked.contains(&zxid) {
-                    self.done.proven_of.insert(zxid);
-                }
+        if stored == computed {
+            // The tree is what it was on the server, whatever came before.
+            self.done.proven = Some(zxid);
+            self.done.difference = None;
+            if self.asked.contains(&zxid) {
+                self.done.proven_of.insert(zxid);
             }
-            Some(_) => {
-                self.done.difference.get_or_insert_with(|| differs(stored));
-            }
-            None => self.unsettled = Some(differs(stored)),
+        } else if self.done.difference.is_none() {
+            let (file, offset) = (file.name.clone(), Some(offset));
+            self.done.difference = Some(DigestDifference { zxid, file, offset, stored, computed });
         }
     }
 
@@ -194,11 +165,8 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// What came of it. A tree that fits no digest is another one.
-    pub(super) fn end(mut self) -> Replayed {
-        if self.base.cover.is_none() {
-            self.done.difference = self.done.difference.or(self.unsettled);
-        }
+    /// What came of it.
+    pub(super) fn end(self) -> Replayed {
         self.done
     }
 }

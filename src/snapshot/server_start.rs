@@ -101,7 +101,7 @@ fn start(
     }
     let candidates: Vec<&ScannedSnapshot> =
         scan.snapshots.iter().filter(|snapshot| is_tried(snapshot, line)).take(100).collect();
-    let Some(snapshot) = candidates.iter().find(|snapshot| is_loaded(snapshot)) else {
+    let Some(snapshot) = candidates.iter().find(|snapshot| is_loaded(snapshot, line)) else {
         return match (candidates.is_empty(), scan.logs.is_empty()) {
             (false, _) => refuses(RefusalToStart::NoValidSnapshot),
             (true, false) => refuses(RefusalToStart::LogsAlone),
@@ -145,13 +145,16 @@ fn is_tried(snapshot: &ScannedSnapshot, line: ServerLine) -> bool {
     snapshot.is_candidate && (line != ServerLine::V35 || snapshot.compression == Compression::Plain)
 }
 
-/// Whether a server takes it: there are fields that none looks at.
-fn is_loaded(snapshot: &ScannedSnapshot) -> bool {
+/// Whether a server takes it: there are fields that none looks at, and 3.5 stops at the first seal.
+fn is_loaded(snapshot: &ScannedSnapshot, line: ServerLine) -> bool {
     match &snapshot.state {
         FileState::Whole(_) => true,
         FileState::Damaged(Damage { field, kind, .. }) => {
+            let later = ["seal 2", "seal 3", "trailer", "digest", "last zxid"];
+            let is_later = later.iter().any(|begins| field.starts_with(begins));
             matches!(field.as_str(), "version" | "dbid")
                 || field == "trailer" && *kind == DamageKind::Surplus
+                || is_later && line == ServerLine::V35
         }
         FileState::Vanished | FileState::Unreadable(_) => false,
     }

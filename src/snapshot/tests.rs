@@ -70,6 +70,25 @@ fn a_fuzzy_snapshot_is_whole_with_the_logs_that_cover_it() {
     assert!(grave(&verified(&world)).contains(&"OtherTree".to_owned()));
 }
 
+/// A server changes a znode before it counts the transaction: the snapshot has the change, and the digest of
+/// before.
+#[test]
+fn a_change_that_is_not_counted_yet_is_no_damage() {
+    let mut world = World::busy();
+    let (zxid, digest) = (world.zxid, world.digest());
+    world.create(1, "/ahead", b"", false);
+    let bytes = world.snapshot_bytes();
+    let body = bytes[..bytes.len() - 67].to_vec();
+    let part = [&zxid.to_be_bytes()[..], &2_i32.to_be_bytes(), &digest.to_be_bytes()].concat();
+    let name = format!("snapshot.{zxid:x}");
+    world.files.put(&name, sealed([sealed(body), part].concat()));
+    let seen = verified(&world);
+    assert_eq!((seen.verdict, seen.base), (DataVerdict::Whole, Some(name.clone())));
+    let mut alone = world.clone();
+    alone.files.files.retain(|file, _| *file == name);
+    assert_eq!(grave(&verified(&alone)), ["NotCovered"]);
+}
+
 /// Where the zeros begin that a server writes ahead.
 fn end_of_records(world: &World, name: &str) -> usize {
     world.files.files[name].len() - if name.starts_with("log") { 8192 } else { 0 }
@@ -254,7 +273,8 @@ fn epoch_files_are_held_against_the_data() {
     assert_eq!(with("1", "1"), Vec::<String>::new());
     assert_eq!(with("2", "1"), Vec::<String>::new());
     assert_eq!(with("1", "0"), ["EpochBehind"]);
-    assert_eq!(with("1", "2"), ["AcceptedBehind"]);
+    assert_eq!(with("2", "2"), ["EpochEmpty"]);
+    assert_eq!(with("1", "2"), ["AcceptedBehind", "EpochEmpty"]);
     assert_eq!(with("1", "one"), ["EpochGarbled"]);
 }
 

@@ -114,7 +114,7 @@ fn of_base(
     with_tree: bool,
 ) -> OfBase {
     let logged = scan.digests.get(&snapshot.zxid).copied();
-    let base = Base::of(snapshot.zxid, facts, logged);
+    let base = Base::of(snapshot.zxid, facts);
     let last = scan.logs.iter().filter_map(|log| log.facts.last).max().unwrap_or_default();
     let mut findings: Vec<FileFinding> = judge::cover(snapshot, base, last).into_iter().collect();
     let mut of_base =
