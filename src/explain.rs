@@ -82,6 +82,7 @@ const PAGES: &[(&str, &str)] = &[
     ("recipes", include_str!("explain/recipes.md")),
     ("first-quorum", include_str!("explain/first-quorum.md")),
     ("joiner", include_str!("explain/joiner.md")),
+    ("snapshots", include_str!("explain/snapshots.md")),
     ("settings", include_str!("explain/settings.md")),
     ("packagings", include_str!("explain/packagings.md")),
     ("super-user", include_str!("explain/super-user.md")),

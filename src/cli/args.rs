@@ -11,6 +11,7 @@ use clap_complete::Shell;
 use super::digest_args::DigestArgs;
 pub(super) use super::formats::{Format, HistoryFormat, ShowFormat, TextOrJson, ValidateFormat};
 use super::joiner_args::JoinerArgs;
+use super::snapshot_args::SnapshotArgs;
 use super::values::{Restarted, acceptance, client_address, duration, label, restarted, user};
 use crate::first_quorum::Noted;
 use crate::model::{AuthScheme, Millis, ServerId, Tls};
@@ -90,6 +91,8 @@ pub(super) enum Command {
     Rehearse(RehearseArgs),
     /// Write the files with which new servers start, so that they can only join; check a data directory
     Joiner(JoinerArgs),
+    /// Check the snapshots and transaction logs of a server, or show what is in them; changes nothing
+    Snapshot(SnapshotArgs),
     /// Carry out a plan, step by step, under a lock; resumes an earlier apply
     Apply(ApplyArgs),
     /// List runs, or show one in detail

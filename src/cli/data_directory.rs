@@ -19,7 +19,7 @@ use crate::report::data_directory::DirectoryDocument;
 use crate::report::error::CommandFailure;
 
 /// The folder that ZooKeeper makes in `dataDir` and in `dataLogDir` (`FileTxnSnapLog.version`).
-const VERSION: &str = "version-2";
+pub(super) const VERSION: &str = "version-2";
 
 /// What is read of a small file, in bytes.
 const LONGEST: usize = 64;
@@ -102,7 +102,7 @@ fn read(directory: &Path, into: &mut DirectoryListing) -> io::Result<()> {
 }
 
 /// The text of a small file that may be missing.
-fn small(path: &Path) -> io::Result<Option<String>> {
+pub(super) fn small(path: &Path) -> io::Result<Option<String>> {
     match fs::read(path) {
         Ok(bytes) => {
             let bytes = bytes.get(..LONGEST).unwrap_or(&bytes);
@@ -113,7 +113,7 @@ fn small(path: &Path) -> io::Result<Option<String>> {
     }
 }
 
-fn unreadable(directory: &Path, error: &io::Error) -> CommandError {
+pub(super) fn unreadable(directory: &Path, error: &io::Error) -> CommandError {
     let hint = match error.kind() {
         ErrorKind::NotFound => {
             "check the path. A directory that does not exist yet is blank: install.sh makes it"

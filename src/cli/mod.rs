@@ -42,6 +42,8 @@ mod restart_lock;
 mod retired;
 mod secret;
 mod show;
+mod snapshot;
+mod snapshot_args;
 mod source;
 mod specs;
 mod status;
@@ -174,6 +176,7 @@ fn is_json(command: &Command) -> bool {
         Command::History(args) => args.format == HistoryFormat::Json,
         Command::Apply(args) => args.format == TextOrJson::Json,
         Command::Joiner(args) => args.format == TextOrJson::Json,
+        Command::Snapshot(args) => args.command.directory().format == TextOrJson::Json,
         Command::Import(_)
         | Command::Unlock(_)
         | Command::Demo
@@ -195,6 +198,7 @@ fn command(cli: &Cli, output: &Output) -> Result<Exit, CommandError> {
         Command::Show(args) => show::run(args, output),
         Command::Rehearse(args) => rehearse::run(args, output),
         Command::Joiner(args) => joiner::run(args, output),
+        Command::Snapshot(args) => snapshot::run(args, output),
         Command::Apply(args) => apply::run(args, output),
         Command::History(args) => history::run(args, output),
         Command::Unlock(args) => unlock::run(args, output),

@@ -42,6 +42,17 @@ impl fmt::Display for Restarted {
     }
 }
 
+/// The path of a znode.
+pub(super) fn znode_path(text: &str) -> Result<String, String> {
+    let is_path =
+        text == "/" || text.starts_with('/') && !text.ends_with('/') && !text.contains("//");
+    if is_path {
+        Ok(text.to_owned())
+    } else {
+        Err("a path begins with a slash and does not end with one, like /app/locks".to_owned())
+    }
+}
+
 pub(super) fn label(text: &str) -> Result<String, String> {
     if spec::is_label(text) { Ok(text.to_owned()) } else { Err(spec::LABEL_FORM.to_owned()) }
 }

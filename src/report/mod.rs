@@ -9,6 +9,7 @@ mod breach;
 mod changes;
 pub mod clients;
 pub mod data_directory;
+pub mod data_files;
 mod details;
 pub mod error;
 pub mod events;
@@ -58,6 +59,7 @@ pub const SCHEMAS: &[(&str, MakeSchema)] = &[
     ("findings", FindingsPart::schema),
     ("first-quorum", first_quorum::FirstQuorumDocument::schema),
     ("data-directory", data_directory::DirectoryDocument::schema),
+    ("snapshot", data_files::SnapshotDocument::schema),
     ("fleet", FleetDocument::schema),
     ("error", error::ErrorDocument::schema),
     ("events", events::EventLine::schema),

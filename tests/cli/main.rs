@@ -14,3 +14,4 @@ mod readme;
 mod rehearse;
 mod run;
 mod scenarios;
+mod snapshots;

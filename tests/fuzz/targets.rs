@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{self, Read};
 use std::path::Path;
 
 use serde_json::Value;
@@ -16,10 +17,14 @@ use zkplan::import::{self, File, ServerFiles};
 use zkplan::model::{EnsembleConfig, ServerId};
 use zkplan::observe::Facts;
 use zkplan::proposal::propose;
+use zkplan::render::data_files::{FilesScreen, inspected, verified};
 use zkplan::render::plan::{Origin, PlanFile, PlanScreen, SpecFile};
 use zkplan::render::{Text, dot, plan, refusal};
 use zkplan::report::{PlanDocument, read_plan};
 use zkplan::saved::{self, ReadError};
+use zkplan::snapshot::{
+    ContentsWish, DataFiles, DataListing, DataSide, DataVerdict, ListedFile, inspect,
+};
 use zkplan::spec::{self, Spec};
 
 /// One thing that reads what others wrote.
@@ -37,6 +42,7 @@ pub(crate) const TARGETS: &[Target] = &[
     Target { name: "plan", seeds: pairs, run: planned },
     Target { name: "saved", seeds: saved_plans, run: saved_text },
     Target { name: "forged", seeds: saved_plans, run: forged },
+    Target { name: "data-files", seeds: data_files, run: data_file },
 ];
 
 /// Parts the configuration from the spec in an input of the target `plan`.
@@ -311,4 +317,60 @@ fn on_screen(text: &Text) -> Result<(), String> {
     let shown = text.to_string_with(false);
     let raw = shown.chars().find(|c| *c != '\n' && !matches!(c, ' '..='~'));
     raw.map_or(Ok(()), |raw| Err(format!("{raw:?} on the screen")))
+}
+
+/// The files of real servers, a character for each byte, without the zeros that they end with.
+fn data_files() -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data-directories");
+    let entries = |path: &Path| fs::read_dir(path).into_iter().flatten().flatten();
+    let files = entries(&root).flat_map(|directory| entries(&directory.path()).collect::<Vec<_>>());
+    let mut paths: Vec<_> = files.map(|file| file.path()).collect();
+    paths.sort();
+    let read = |path: &std::path::PathBuf| {
+        let bytes = fs::read(path).ok()?;
+        let end = bytes.iter().rposition(|byte| *byte != 0)? + 40;
+        let bytes = &bytes[..end.min(bytes.len())];
+        (bytes.len() > 16).then(|| bytes.iter().map(|byte| char::from(*byte)).collect())
+    };
+    paths.iter().filter_map(read).collect()
+}
+
+/// One file in a data directory.
+struct OneFile(Vec<u8>);
+
+impl DataFiles for OneFile {
+    fn open(&self, _: &ListedFile) -> io::Result<Box<dyn Read + '_>> {
+        Ok(Box::new(&self.0[..]))
+    }
+
+    fn last_bytes(&self, _: &ListedFile, count: usize) -> io::Result<Vec<u8>> {
+        Ok(self.0[self.0.len().saturating_sub(count)..].to_vec())
+    }
+
+    fn length(&self, file: &ListedFile) -> io::Result<u64> {
+        Ok(file.length)
+    }
+}
+
+fn data_file(input: &str) -> Result<bool, String> {
+    let byte = |c: char| u8::try_from(u32::from(c)).unwrap_or(b'?');
+    let bytes: Vec<u8> = input.chars().map(byte).collect();
+    let name = match bytes.get(..2) {
+        Some([0x1f, 0x8b]) => "snapshot.5.gz",
+        Some([0x82, _]) => "snapshot.5.snappy",
+        Some(_) if bytes.starts_with(b"ZKL") => "log.1",
+        _ => "snapshot.5",
+    };
+    let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    let file = ListedFile { side: DataSide::Data, name: name.to_owned(), length, is_regular: true };
+    let listing = DataListing { files: vec![file], ..DataListing::default() };
+    let wish = ContentsWish { path: "/".to_owned(), depth: 2, most: 5 };
+    let contents = inspect(&listing, &OneFile(bytes), &wish);
+    let verification = &contents.verification;
+    let paths = ["data".to_owned()];
+    let screen = FilesScreen { paths: &paths, verification, typed: "data", width: 80 };
+    on_screen(&verified(&screen))?;
+    on_screen(&inspected(&screen, &contents))?;
+    Ok(verification.verdict != DataVerdict::Damaged
+        || verification.logs.iter().any(|log| log.facts.records > 0))
 }
