@@ -65,6 +65,7 @@ mod rolls;
 mod settings;
 mod shapes;
 mod sizes;
+mod snapshot_files;
 mod spec;
 mod status;
 mod tls;

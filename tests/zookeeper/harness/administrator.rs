@@ -158,6 +158,22 @@ impl Administrator<'_> {
         written.expect("the leader takes writes");
     }
 
+    /// Makes a znode and changes it in one transaction, and fails to do so in another one.
+    pub(crate) fn write_multis(self, path: &str) {
+        let written = self.with_client(async |client| {
+            let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
+            let mut multi = client.new_multi_writer();
+            multi.add_create(path, b"made", &options)?;
+            multi.add_set_data(path, b"changed", None)?;
+            multi.commit().await.map_err(Error::from)?;
+            let mut multi = client.new_multi_writer();
+            multi.add_set_data(path, b"never", None)?;
+            multi.add_delete("/nothing/there", None)?;
+            Ok(multi.commit().await.is_err())
+        });
+        assert!(written.expect("the leader takes writes"), "one of them fails");
+    }
+
     /// Makes znodes `{root}/0`, `{root}/1` and so on, many at a time, each with so many bytes.
     pub(crate) fn fill(self, root: &str, count: usize, bytes: usize) {
         let data = vec![b'.'; bytes];
