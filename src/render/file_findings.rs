@@ -116,7 +116,7 @@ fn of_snapshot(kind: &FileFindingKind) -> String {
         ),
         FileFindingKind::MaybeFuzzy => {
             "nothing shows whether later transactions are in the snapshot: \
-                                        it has no digest of its zxid, and no log goes on from it"
+                                        it has no digest of its zxid, and no log continues it"
                 .to_owned()
         }
         FileFindingKind::AclMissing => {

@@ -134,7 +134,7 @@ fn heading(plan: &Plan, group: &[PlanNode<'_>]) -> Line {
     {
         return line;
     }
-    line.then(Style::Dim, format!(" ({})", why::rule(phase.rule)))
+    line.then(Style::Dim, format!(" ({})", why::rule(phase)))
 }
 
 /// Who is still connected to servers that leave.

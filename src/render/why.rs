@@ -4,7 +4,7 @@ use super::phrases;
 use crate::diff::ChangeKind;
 use crate::model::{Reconfig, Role, VoteWeight};
 use crate::plan::{
-    Action, ChangeVerb, EdgeReason, GateKind, Plan, Restart, ServerChange, Step, StepOrder,
+    Action, ChangeVerb, EdgeReason, GateKind, Phase, Plan, Restart, ServerChange, Step, StepOrder,
     StepReason,
 };
 
@@ -197,11 +197,15 @@ pub(super) const fn gate(kind: GateKind) -> &'static str {
     }
 }
 
-/// The rule of a phase.
-pub(super) const fn rule(rule: StepOrder) -> &'static str {
-    match rule {
+/// The rule of a phase. The leader is last where its own step ends its lead, and there alone.
+pub(super) fn rule(phase: &Phase) -> &'static str {
+    let ends_a_lead = |step: &Step| step.servers().any(|server| step.hands_over(server));
+    match phase.rule {
         StepOrder::SideBySide => "in parallel",
         StepOrder::InOrder => "in this order",
-        StepOrder::LeaderLast => "any order, the leader last",
+        StepOrder::LeaderLast if phase.steps.iter().any(ends_a_lead) => {
+            "any order, the leader last"
+        }
+        StepOrder::LeaderLast => "in any order",
     }
 }

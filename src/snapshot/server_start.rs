@@ -160,8 +160,8 @@ fn is_loaded(snapshot: &ScannedSnapshot, line: ServerLine) -> bool {
     }
 }
 
-/// Whether a server ends because of a log. Where it takes the damage for the end of the file, it goes on
-/// with the next one.
+/// Whether a server ends because of a log. Where it takes the damage for the end of the file, it
+/// continues with the next one.
 fn stops(log: &ScannedLog, line: ServerLine, is_last: bool) -> bool {
     match &log.state {
         FileState::Whole(()) => false,
