@@ -14,9 +14,9 @@
 //!
 //! In the order in which a reader who has a spec in hand walks it:
 //!
-//! * [`model`] has the values: servers and their lines, memberships, quorum arithmetic, policy, and
-//!   the [`model::Target`] that a spec and a plan both want. It is tolerant: whatever a live ensemble
-//!   shows can be held and printed back. No I/O.
+//! * [`model`] has the values: servers and their lines, memberships, quorum arithmetic, policy
+//!   with its defaults (`model::policy`), and the [`model::Target`] that a spec and a plan both want. It
+//!   is tolerant: whatever a live ensemble shows can be held and printed back. No I/O.
 //! * [`spec`] turns YAML into a [`spec::Spec`], or into every complaint about the file at once, each
 //!   with its place. It is strict where `model` is tolerant. No I/O.
 //! * [`ensemble`] is the port: the questions that can be put to servers, as traits, and the
@@ -53,9 +53,10 @@
 //! * [`saved`] writes a checked plan as canonical JSON and reads it back through the same check.
 //! * [`apply`] carries a checked plan out. Its executor is a state machine without I/O; a thin driver
 //!   does what it says on one session, under a lock, behind a fence, and leaves a journal in the
-//!   ensemble, so that any machine can resume. `apply::executor::setup` takes lock and run, and
-//!   `apply::executor::step` judges no step before the fence; [`apply::judge`] says whether a step may be taken now (a joiner added, a gate passed), and how
-//!   long that takes to show.
+//!   ensemble, so that any machine can resume. `apply::executor::setup` takes lock and run and says
+//!   whether the fence comes first (`must_fence`); while it does, `apply::executor::step` judges no step.
+//!   [`apply::judge`] says whether a step may be taken now (a joiner added, a gate passed), and how long
+//!   an added server has to bind its ports.
 //! * [`preflight`] checks servers before anything is changed: each check has a code, a verdict, what it
 //!   rests on, and a remedy.
 //! * [`restarting`] carries a plan of restarts out: which server is next, and when.
@@ -63,12 +64,12 @@
 //!   moment of it; below the plan that `zkplan plan` shows, of as many of them as take no time.
 //! * [`status`] says what an ensemble is now, what a spec wants beyond that, and whether the next
 //!   change is possible; it asks `check`, `proposal` and `apply` and decides nothing anew.
-//! * [`render`] makes screens of all of this; [`explain`] has a page for every code. Code `ZKQn` has its
-//!   file in the table of `check::rules`, `ZKFn` its kind, and the file that finds it, in
-//!   `observe::finding`.
+//! * [`render`] makes screens of all of this; [`explain`] has a page for every code. The table of
+//!   `check::rules` has the file of each `ZKQn`, with its page beside it; the table of
+//!   `observe::finding_kind` has the file that finds each `ZKFn`.
 //! * [`report`] has what machines read: one value for each document, with its schema. What the end of an
-//!   apply means to its caller is decided in [`report::error`] (a closed gate: stopped); `cli::exit` has
-//!   the number of each kind, and `cli::error` joins both.
+//!   apply means to its caller is decided in [`report::error`] (a closed gate: stopped, so 7); `cli::exit`
+//!   has the number of each kind, and `cli::error` joins both.
 //! * [`review`] has what a forge shows: comments of pull requests, annotations, test reports. It takes
 //!   documents of `report`, and lets no text from outside be markup.
 //! * [`demo`] has the servers of `zkplan demo`, real ones on loopback, and its client that writes. The

@@ -1,6 +1,6 @@
 //! Releases with known bugs that bear on membership changes.
 
-use super::finding::Issue;
+use super::finding_kind::Issue;
 use super::{Finding, FindingKind, Observation};
 use crate::ensemble::ServerVersion;
 use crate::model::{AddAs, Role, Server, ServerId, Target};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::bugs::known_bugs;
-use super::finding::{JoinersRun, WithoutDigests};
+use super::finding_kind::{JoinersRun, WithoutDigests};
 use super::machines::shares;
 use super::{
     DataProof, DataSeen, Digests, Finding, FindingKind, Observation, ServerObservation,

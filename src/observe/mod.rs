@@ -23,7 +23,7 @@ mod clients;
 mod data_seen;
 mod endpoint_answers;
 mod facts;
-mod finding;
+mod finding_kind;
 mod findings;
 mod follows_by_write;
 mod left_to_do;
@@ -46,7 +46,7 @@ pub use bugs::fixed_in;
 pub use clients::{OwnSession, add_owned, clients, connects_of_others};
 pub use data_seen::{DataSeen, SizeUnknown, TimeSpan, TimesSeen};
 pub use facts::{Facts, Obstacle};
-pub use finding::{
+pub use finding_kind::{
     AskedServer, Finding, FindingKind, Issue, JoinersRun, Level, NotResumed, NotShown,
     RetiredState, SettingDifference, UnusableBecause, WithoutDigests,
 };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::finding::SettingDifference;
+use super::finding_kind::SettingDifference;
 use super::settings_seen::{NotSeen, SettingValue};
 use super::{Finding, FindingKind, Observation, Sourced};
 use crate::model::{ServerId, SettingName, Target, WantedSetting};

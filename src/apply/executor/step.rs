@@ -1,4 +1,4 @@
-//! From a survey to the next step.
+//! From a survey to the next step. None is judged while the fence comes first (`must_fence` in `setup`).
 
 use std::collections::BTreeSet;
 

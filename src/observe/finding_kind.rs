@@ -5,7 +5,7 @@
 //! | codes | found in |
 //! |---|---|
 //! | ZKF1 | `bugs` |
-//! | ZKF9 | `findings`, from `server_status` |
+//! | ZKF9 | `server_status` (`statuses`), reported by `findings` |
 //! | ZKF10, ZKF11, ZKF15, ZKF17 | `facts` |
 //! | ZKF13 | `findings`, from `proof`; `facts` leaves out that of a joiner, where it is an obstacle |
 //! | ZKF16 | `apply::resume` |
