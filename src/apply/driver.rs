@@ -257,6 +257,7 @@ impl<P: SessionFactory, S: RunHost> Driver<'_, P, S> {
         let mut asked = observe::Question::of(&self.target);
         asked.clients = observe::ClientsOf::NoServer;
         asked.skip_data = true;
+        asked.ports = observe::PortsOf::These(question.listening.clone());
         let at = self.session.as_ref().map(|session| session.at().clone());
         asked.contacts.extend(at.clone().filter(|at| !asked.contacts.contains(at)));
         let early = async { self.committed().await };

@@ -19,6 +19,10 @@ use crate::observe::Identity;
 use crate::saved;
 use crate::trust::{Doubt, Life, OwnIds, Unproven};
 
+/// The most that one transaction makes, in bytes: a request may have a mebibyte (`jute.maxbuffer`), and so
+/// may what the leader sends its followers of it.
+const TOGETHER_BYTES: usize = 512 * 1024;
+
 /// How often taking the folder is tried, if another client creates and removes it.
 const TRIES: usize = 3;
 
@@ -248,6 +252,21 @@ impl RunStore {
         Input::Held(by.filter(|_| matches!(proof, Some(Ok(_)))))
     }
 
+    /// Makes persistent znodes while the lock is ours, in one transaction.
+    async fn create<S: Session>(
+        &self,
+        session: &S,
+        nodes: &[(&str, &[u8])],
+    ) -> Result<(), RequestError> {
+        let (lock, lifetime, acl) = (self.paths.lock(), Lifetime::Persistent, &self.acl[..]);
+        let mut ops = vec![
+            Op::Check { path: &lock, version: 0 },
+            Op::Check { path: self.paths.folder(), version: self.turn },
+        ];
+        ops.extend(nodes.iter().map(|&(path, data)| Op::Create { path, data, lifetime, acl }));
+        session.transact(&ops).await
+    }
+
     /// A persistent znode, made while the lock is ours; it may be there already.
     async fn make<S: Session>(
         &self,
@@ -255,16 +274,30 @@ impl RunStore {
         path: &str,
         data: &[u8],
     ) -> Result<(), RequestError> {
-        let (lock, lifetime, acl) = (self.paths.lock(), Lifetime::Persistent, &self.acl[..]);
-        let ops = [
-            Op::Check { path: &lock, version: 0 },
-            Op::Check { path: self.paths.folder(), version: self.turn },
-            Op::Create { path, data, lifetime, acl },
-        ];
-        match session.transact(&ops).await {
+        match self.create(session, &[(path, data)]).await {
             Ok(()) | Err(RequestError::Refused(ErrorCode::NodeExists)) => Ok(()),
             Err(failure) => Err(failure),
         }
+    }
+
+    /// Znodes of which each may be there already: in one transaction where they fit into one and none is
+    /// there, else one after the other.
+    async fn make_all<S: Session>(
+        &self,
+        session: &S,
+        nodes: &[(&str, &[u8])],
+    ) -> Result<(), RequestError> {
+        let bytes: usize = nodes.iter().map(|(path, data)| path.len() + data.len()).sum();
+        if bytes <= TOGETHER_BYTES {
+            match self.create(session, nodes).await {
+                Err(RequestError::Refused(ErrorCode::NodeExists)) => {}
+                made => return made,
+            }
+        }
+        for (path, data) in nodes {
+            self.make(session, path, data).await?;
+        }
+        Ok(())
     }
 
     /// Configuration, lock and identity, at least as new as anything committed before.
@@ -329,13 +362,14 @@ impl RunStore {
             leaving.collect(),
             opened,
         );
-        let path = self.paths.run(number);
-        answered!(self.make(session, &path, journal::write(&header).as_bytes()).await);
-        for (at, piece) in pieces.iter().enumerate() {
-            let path = self.paths.piece(number, at);
-            answered!(self.make(session, &path, piece.as_bytes()).await);
-        }
-        answered!(self.make(session, &self.paths.mark(number), b"").await);
+        let header = journal::write(&header);
+        let (run, mark) = (self.paths.run(number), self.paths.mark(number));
+        let paths: Vec<String> = (0..pieces.len()).map(|at| self.paths.piece(number, at)).collect();
+        let pieces = paths.iter().zip(&pieces).map(|(path, piece)| (&path[..], piece.as_bytes()));
+        let mut nodes = vec![(&run[..], header.as_bytes())];
+        nodes.extend(pieces);
+        nodes.push((&mark, b""));
+        answered!(self.make_all(session, &nodes).await);
         self.last.insert(number, 0);
         Input::Done
     }

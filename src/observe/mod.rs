@@ -58,6 +58,6 @@ pub use observation::{
 };
 pub use observing::{observe, observe_beside, observe_confirmed};
 pub use proof::{ByCounts, DataProof, prove_data};
-pub use question::{ClientsOf, Question, Wanted, contact};
+pub use question::{ClientsOf, PortsOf, Question, Wanted, contact};
 pub use settings_compared::{SettingState, SettingVerdict, compare_settings};
 pub use settings_seen::{NotSeen, ObservedSettings, SettingValue};

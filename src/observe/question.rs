@@ -1,6 +1,6 @@
 //! The servers to observe.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Endpoint, Host, Server, ServerId, Target, WantedSettings};
 
@@ -18,6 +18,8 @@ pub struct Question {
     /// Whether figures of the servers' data are left out. In the middle of a run they were seen
     /// before, and a joiner's are compared by themselves.
     pub skip_data: bool,
+    /// Whose quorum and election ports are tried.
+    pub ports: PortsOf,
 }
 
 /// Where a server is wanted.
@@ -43,6 +45,27 @@ pub enum ClientsOf {
     EveryServer,
 }
 
+/// Whose quorum and election ports are tried. Each try is a connection that a server takes for another
+/// server's, and writes to its log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum PortsOf {
+    /// Every server's.
+    #[default]
+    EveryServer,
+    /// Theirs.
+    These(BTreeSet<ServerId>),
+}
+
+impl PortsOf {
+    /// Whether those of this server are tried.
+    pub(super) fn has(&self, id: ServerId) -> bool {
+        match self {
+            Self::EveryServer => true,
+            Self::These(ids) => ids.contains(&id),
+        }
+    }
+}
+
 impl Question {
     /// What planning for a target needs to know. Contacts that are no `host:port` are left out; a
     /// spec that was read has none.
@@ -62,6 +85,7 @@ impl Question {
             clients: ClientsOf::Leaving,
             settings: target.settings.clone(),
             skip_data: false,
+            ports: PortsOf::EveryServer,
         }
     }
 

@@ -119,8 +119,10 @@ pub(super) async fn round<E: Ensemble>(
         (false, true) if leads(subject.id) => Data::Counted { with_sessions: any_changes },
         _ => Data::NotAsked,
     };
-    let details =
-        join_all(subjects.iter().map(|subject| details(port, survey, subject, data(subject))));
+    let details = join_all(subjects.iter().map(|subject| {
+        let peer = ports_to_check(survey, subject).filter(|_| question.ports.has(subject.id));
+        details(port, survey, subject, (data(subject), peer))
+    }));
     let (details, resolved) = futures::join!(details, resolve(port, survey, present, question));
     Round { details: subjects.iter().map(|s| s.id).zip(details).collect(), resolved }
 }
@@ -140,7 +142,7 @@ async fn details<E: Ensemble>(
     port: &E,
     survey: &Survey,
     subject: &Subject<'_>,
-    asked: Data,
+    (asked, peer): (Data, Option<PeerAddress>),
 ) -> Details {
     let probe = subject.probe.and_then(|index| survey.probes.get(index)).filter(|p| p.serves());
     let data = async {
@@ -150,7 +152,7 @@ async fn details<E: Ensemble>(
         }
     };
     let ports = async {
-        match ports_to_check(survey, subject) {
+        match peer {
             // One after the other: only one check of an election port at a time.
             Some(peer) => {
                 let quorum = port.check_port(&peer.host, peer.quorum_port).await;

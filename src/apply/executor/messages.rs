@@ -104,6 +104,8 @@ pub struct RunQuestion {
     pub ask: BTreeSet<ServerId>,
     /// Whether clients of leaving servers are counted.
     pub clients: bool,
+    /// Servers whose ports are tried: joiners, and those that have yet to bind the ports of their line.
+    pub listening: BTreeSet<ServerId>,
     /// Servers whose next ports are tried.
     pub moving: BTreeSet<ServerId>,
 }

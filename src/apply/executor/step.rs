@@ -35,9 +35,11 @@ impl Executor {
     pub(super) fn look(&mut self) -> RunStage {
         let members = self.config.as_ref().map(|config| &config.membership);
         let is_member = |id: &ServerId| members.is_some_and(|members| members.contains(*id));
+        let mut listening: BTreeSet<ServerId> = self.memory.named.keys().copied().collect();
         let awaited = run_view::awaited(self.plan()).into_iter().filter(|id| !is_member(id));
         let (mut prove, mut ask) = (BTreeSet::new(), BTreeSet::new());
         for id in awaited {
+            listening.insert(id);
             if !self.memory.proven.contains(&id) {
                 prove.insert(id);
             }
@@ -53,7 +55,7 @@ impl Executor {
             is_accepted: self.accepts(FindingKind::BY_COUNTS),
             given_up: self.given_up.clone(),
         };
-        self.question = RunQuestion { prove, counts, ask, clients, moving };
+        self.question = RunQuestion { prove, counts, ask, clients, listening, moving };
         RunStage::Look
     }
 

@@ -34,6 +34,7 @@ impl Case {
             prove: awaited.clone(),
             ask: awaited,
             clients: true,
+            listening: BTreeSet::new(),
             moving: BTreeSet::new(),
         };
         let view = Fake::of(&checked).run_view(&checked, &question);

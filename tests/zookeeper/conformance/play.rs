@@ -13,8 +13,8 @@ use zkplan::model::{
     Update, VoteWeight, WantedSettings,
 };
 use zkplan::observe::{
-    ClientsOf, Observation, ObserveError, Question, ServerObservation, ServerStatus, Wanted,
-    observe,
+    ClientsOf, Observation, ObserveError, PortsOf, Question, ServerObservation, ServerStatus,
+    Wanted, observe,
 };
 
 use zkplan::simulator::Barred;
@@ -152,6 +152,7 @@ impl Knowledge {
             clients: ClientsOf::NoServer,
             settings: WantedSettings::default(),
             skip_data: false,
+            ports: PortsOf::EveryServer,
         }
     }
 
