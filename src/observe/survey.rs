@@ -20,10 +20,10 @@ const MAX_TICK_MS: u64 = 10_000;
 
 /// A survey waits two ticks in all, which have this number of parts. The first pause is one part, and each
 /// next pause is twice as long: most hand-overs end long before two ticks.
-const PARTS: u32 = 64;
+const PARTS: u32 = 512;
 
 /// The longest pause, in parts.
-const LONGEST_PAUSE: u32 = 8;
+const LONGEST_PAUSE: u32 = 64;
 
 /// The contacts to ask. A name with several addresses of one kind is that of several servers, as a
 /// headless service has: two questions to the name may be answered by two servers. Each address is

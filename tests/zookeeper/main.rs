@@ -68,6 +68,7 @@ mod sizes;
 mod snapshot_files;
 mod spec;
 mod status;
+mod stopped_early;
 mod tls;
 mod true_sentences;
 #[expect(dead_code, reason = "kills everywhere, which the matrix plays")]
