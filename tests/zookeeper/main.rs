@@ -50,6 +50,7 @@ mod logs;
 mod much_data;
 mod next_lines;
 mod open_runs;
+mod pipelines;
 mod predicted;
 mod preflight;
 mod preflight_ways;
