@@ -26,8 +26,8 @@
 //! * [`trust`] tells what only an operator can have written in an ensemble from what any client can.
 //! * [`observe`] takes one look through the port. Every fact names its source, what no server said is
 //!   unknown, and unknown is never counted as healthy. `server_status` gives each server its status;
-//!   [`observe::Facts`] (in `facts`) is what planning and checking take from it: its `live` is the set of
-//!   members that count as synced, its `following` the set of joiners that follow without a vote.
+//!   [`observe::Facts`] (in `facts`) is what planning and checking take from it: its `synced` is the
+//!   set of members that count, its `following` the set of joiners that follow without a vote.
 //! * [`import`] goes the other way: from a `zoo.cfg`, or from a look, to a spec.
 //! * [`diff`] compares membership with membership: one change for each server that differs.
 //! * [`plan`] puts changes into phases of steps, in the best order that it finds: the one that

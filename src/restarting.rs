@@ -123,7 +123,7 @@ impl RestartRun {
         let counts = |id: &ServerId, status: StateWord| {
             let healthy =
                 matches!(status, StateWord::Leads | StateWord::Follows | StateWord::Observes);
-            healthy || plan.facts.live.contains(id) || self.step_of(*id).is_some()
+            healthy || plan.facts.synced.contains(id) || self.step_of(*id).is_some()
         };
         sample.servers.retain(|id, own| counts(id, own.status));
         let mut roll = match self.roll.take() {
@@ -254,7 +254,7 @@ impl RestartRun {
         let now = Facts::of(view.seen, view.target);
         let mut breaches = recheck(&self.checked, &self.done, &now);
         // It serves nothing, so its restart takes nothing from the others, whatever comes after it.
-        if !now.live.contains(&server) {
+        if !now.synced.contains(&server) {
             let is_own = |own: &StepId| *own == step.id;
             breaches.retain(|breach| {
                 breach.step.as_ref().is_none_or(|own| is_own(own) && breach.path.is_empty())
@@ -267,7 +267,7 @@ impl RestartRun {
     }
 
     fn was_down(&self, server: ServerId) -> bool {
-        let was_up = self.checked.plan().facts.live.contains(&server);
+        let was_up = self.checked.plan().facts.synced.contains(&server);
         (!was_up || self.away.contains(&server)) && self.step_of(server).is_some()
     }
 

@@ -150,7 +150,7 @@ impl RunState {
         }
         self.clients.see(&view.leaving, now_ms);
         for (id, named) in &mut self.named {
-            let there = view.facts.live.contains(id) && view.bound.contains(id);
+            let there = view.facts.synced.contains(id) && view.bound.contains(id);
             named.seen = if there { named.seen + 1 } else { 0 };
         }
         self.named.retain(|id, named| !is_proven(view, *id, named, now_ms));

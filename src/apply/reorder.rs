@@ -59,9 +59,9 @@ pub fn order_now(
 pub fn reordered(plan: &Plan, done: &Done, now: &Facts) -> Reordered {
     let then = &plan.facts;
     let members = now.base.membership.ids();
-    let answered = |id: &ServerId| !then.base.membership.contains(*id) || then.live.contains(id);
+    let answered = |id: &ServerId| !then.base.membership.contains(*id) || then.synced.contains(id);
     let (live, silent): (BTreeSet<ServerId>, BTreeSet<ServerId>) =
-        members.into_iter().partition(|id| now.live.contains(id));
+        members.into_iter().partition(|id| now.synced.contains(id));
     let mut done = done.clone();
     let mut order = Vec::new();
     while let Some(next) = plan.next_steps(&done, now.leader).first() {
@@ -86,7 +86,7 @@ mod tests {
         let example = Example::new("1 2 3", "1 2 3 4");
         let (checked, mut now) = (example.planned(), example.facts());
         assert_eq!(order_now(&checked, &Done::new(), &now, &[]), Ok(None));
-        now.live = [ServerId::new(1)].into();
+        now.synced = [ServerId::new(1)].into();
         let breaches = order_now(&checked, &Done::new(), &now, &[]).expect_err("no quorum");
         assert!(!breaches.is_empty());
     }

@@ -186,7 +186,7 @@ pub fn run_view(plan: &Plan, target: &Target, seen: &Observation) -> RunView {
     let joiners = joiners.filter_map(|id| Some((id, joiner(target, seen, id)?))).collect();
     let observed_members =
         || seen.servers.values().filter(|observed| members.contains(observed.id));
-    let down = observed_members().filter(|observed| !facts.live.contains(&observed.id));
+    let down = observed_members().filter(|observed| !facts.synced.contains(&observed.id));
     let down = down.map(|observed| (observed.id, observed.status.clone())).collect();
     let listens =
         observed_members().filter(|observed| observed.election_port == Some(PortState::Open));

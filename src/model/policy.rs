@@ -84,7 +84,7 @@ pub struct Policy {
     pub cutover: Cutover,
     /// An extra wait for each joiner, after it has been proven ready.
     pub stable_for: Millis,
-    /// The most removals that no addition replaces (ZKQ14, `check::rules::shrink`).
+    /// The most removals that no addition replaces (ZKQ14).
     pub max_shrink: u32,
     /// What the operator knows about the servers' `standaloneEnabled`, which zkplan cannot read.
     pub standalone_enabled: StandaloneEnabled,

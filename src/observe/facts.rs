@@ -36,7 +36,7 @@ pub struct Facts {
     pub leader_zxid: Option<Zxid>,
     /// Synced members: they answered, they follow the one leader, and they are up to date. The
     /// leader is included.
-    pub live: BTreeSet<ServerId>,
+    pub synced: BTreeSet<ServerId>,
     /// Wanted servers that are no members and follow without a vote at the wanted address, on no
     /// other ports than the wanted ones.
     pub following: BTreeSet<ServerId>,
@@ -100,7 +100,7 @@ impl Facts {
                 all.filter(|(id, s)| members.contains(**id) == member && healthy(&s.status));
             fitting.map(|(id, _)| *id).collect()
         };
-        let live = stands(
+        let synced = stands(
             |s| {
                 matches!(
                     s,
@@ -121,7 +121,7 @@ impl Facts {
             identity: seen.identity.clone(),
             leader: seen.leader,
             leader_zxid: seen.leader_zxid,
-            live,
+            synced,
             following,
             zones: target.zones.clone(),
             standalone_disabled: standalone_disabled(target) || leads_alone(seen),
@@ -158,7 +158,7 @@ impl Facts {
             identity: Identity::NoneYet,
             leader: None,
             leader_zxid: None,
-            live: members.ids(),
+            synced: members.ids(),
             following: BTreeSet::new(),
             zones: target.zones.clone(),
             // Of a standalone server the znode is empty.

@@ -35,7 +35,7 @@ impl Facts {
     /// What is left to be done beside changes of the membership.
     pub fn left_to_do(&self) -> Vec<LeftToDo> {
         let members = self.base.membership.ids();
-        let down: BTreeSet<ServerId> = members.difference(&self.live).copied().collect();
+        let down: BTreeSet<ServerId> = members.difference(&self.synced).copied().collect();
         let down = (!down.is_empty()).then_some(LeftToDo::MembersDown(down));
         let runs = self.findings.iter().filter_map(|finding| match finding.kind {
             FindingKind::OpenRun { run, .. } => Some(LeftToDo::OpenRun { run }),
@@ -76,7 +76,7 @@ mod tests {
     fn each_thing_that_is_left_to_be_done_is_named() {
         let mut facts = facts();
         assert_eq!(facts.left_to_do(), []);
-        facts.live.remove(&ServerId::new(2));
+        facts.synced.remove(&ServerId::new(2));
         assert_eq!(facts.left_to_do(), [LeftToDo::MembersDown([ServerId::new(2)].into())]);
         let run = FindingKind::OpenRun {
             run: 3,

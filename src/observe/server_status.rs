@@ -1,5 +1,5 @@
 //! From answers to what follows from them: one observation a server, with its status. Which statuses
-//! are healthy, [`ServerStatus::is_healthy`] says; which servers count as synced, `Facts::live`.
+//! are healthy, [`ServerStatus::is_healthy`] says; which servers count as synced, `Facts::synced`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -383,7 +383,7 @@ fn awaited_down(
     let ApplyResult::Waits { waits, .. } = apply_result else { return None };
     let down = waits.iter().map(|wait| match wait {
         Wait::Down { server, .. } | Wait::Bound { server, .. } => {
-            (!simulated.plan().facts.live.contains(server)).then_some(*server)
+            (!simulated.plan().facts.synced.contains(server)).then_some(*server)
         }
         _ => None,
     });

@@ -168,7 +168,7 @@ fn ensemble(plan: &Plan, target: &Target) -> (World, Option<ServerId>) {
     let members = &facts.base.membership;
     let rules = Rules { standalone_enabled: !facts.standalone_disabled, ..Rules::default() };
     let voters = members.voters();
-    let live: Vec<ServerId> = voters.intersection(&facts.live).copied().collect();
+    let live: Vec<ServerId> = voters.intersection(&facts.synced).copied().collect();
     let mut world = World::new(members.clone(), timing(), rules);
     let elected = live.iter().copied().rfind(|id| world.config().is_electable(*id));
     let leader = facts.leader.filter(|id| live.contains(id)).or(elected);
@@ -185,7 +185,7 @@ fn ensemble(plan: &Plan, target: &Target) -> (World, Option<ServerId>) {
             .unwrap_or_else(|| ClientAddress::on_all_addresses(assumed_port(plan, member.id)));
         set_client(&mut world, member.id, client);
     }
-    for id in members.ids().difference(&facts.live) {
+    for id in members.ids().difference(&facts.synced) {
         if let Some(at) = world.place_of(*id) {
             world.kill(at);
         }

@@ -99,7 +99,7 @@ fn reason(change: &Change, plan: &Plan, spec: Option<&SpecFile<'_>>) -> String {
     let here = wanted.map_or_else(|| path.to_owned(), |server| format!("{path}:{}", server.line));
     match change.kind {
         ChangeKind::Join => format!("in {here}, not in the ensemble"),
-        ChangeKind::Leave if plan.facts.live.contains(&change.id) || plan.facts.assumed => {
+        ChangeKind::Leave if plan.facts.synced.contains(&change.id) || plan.facts.assumed => {
             format!("in the ensemble, not in {path}")
         }
         ChangeKind::Leave => format!("in the ensemble, not in {path}; was not seen in sync"),

@@ -73,7 +73,7 @@ impl Scene {
     pub(super) fn silent(mut self, numbers: &[i64]) -> Self {
         for number in numbers {
             let id = id(*number);
-            if self.facts.live.remove(&id) {
+            if self.facts.synced.remove(&id) {
                 self.finding(FindingKind::MemberSilent, Some(id));
             }
             self.facts.following.remove(&id);

@@ -12,7 +12,7 @@ pub(super) fn head(
     width: usize,
 ) -> Text {
     let voters = facts.base.membership.voters();
-    let synced = voters.intersection(&facts.live).count();
+    let synced = voters.intersection(&facts.synced).count();
     let mut line =
         Line::default().then(Style::Plain, format!("config version {}", facts.base.version));
     let say = |line: Line, style, text: String| line.then(Style::Plain, ", ").then(style, text);

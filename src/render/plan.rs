@@ -150,7 +150,7 @@ pub fn screen(screen: &PlanScreen<'_>) -> Text {
     };
     if plan.is_empty() {
         let strangers = observation.is_some_and(|seen| !seen.strangers.is_empty());
-        if strangers || facts.live.len() < facts.base.membership.len() {
+        if strangers || facts.synced.len() < facts.base.membership.len() {
             text.section(present::present(plan, facts, observation, width));
         }
         text.section(findings);

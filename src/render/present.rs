@@ -332,7 +332,7 @@ fn of_facts(facts: &Facts, uneventful: &mut Uneventful) -> Table {
         Column::words("status"),
     ]);
     for server in facts.base.membership.servers() {
-        let live = facts.live.contains(&server.id);
+        let live = facts.synced.contains(&server.id);
         let (style, status) = match (facts.assumed, live, server.votes()) {
             (true, _, _) => (Style::Yellow, "assumed"),
             _ if facts.leader == Some(server.id) => (Style::Green, "leads"),

@@ -66,7 +66,7 @@ fn cures(refusal: &Refusal, width: usize) -> Text {
     let mut text = Text::new();
     let scarce = |breach: &Breach| matches!(breach.law, Law::Next | Law::Spare);
     let voters = facts.base.membership.voters();
-    let down: Vec<_> = voters.difference(&facts.live).collect();
+    let down: Vec<_> = voters.difference(&facts.synced).collect();
     if refusal.breaches.iter().any(scarce) && !down.is_empty() {
         let cure = format!("start server {} again, and plan again", phrases::list(down));
         text.paragraph(Line::new(Style::Bold, "Better: "), cure, width);

@@ -111,7 +111,7 @@ fn retired(state: RetiredState) -> FindingKind {
 /// What happens, and the codes of why nothing can be changed.
 const BLOCKS: &[(Change, &[&str])] = &[
     (|_| {}, &[]),
-    (|s| s.facts.live = [id(3)].into(), &["noQuorum"]),
+    (|s| s.facts.synced = [id(3)].into(), &["noQuorum"]),
     (|s| s.facts.obstacles.push(Obstacle::NoCommit), &["noCommit"]),
     (|s| s.facts.obstacles.push(Obstacle::ReconfigDisabled([id(3)].into())), &["reconfigDisabled"]),
     (

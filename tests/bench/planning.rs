@@ -51,7 +51,7 @@ fn exchange_of_all_ids() {
     let target = target(&wanted, &now, 5);
     let mut facts = facts_of(&now, &target);
     for dead in [3, 17, 31, 45, 59, 73, 87, 101] {
-        facts.live.remove(&ServerId::new(dead));
+        facts.synced.remove(&ServerId::new(dead));
     }
     let (time, reconfigs) = planning(&target, &facts);
     println!(

@@ -55,8 +55,8 @@ pub(crate) fn run_view(facts: Facts) -> RunView {
     RunView {
         joiners: BTreeMap::new(),
         down: BTreeMap::new(),
-        bound: facts.live.clone(),
-        tell_ports: facts.live.clone(),
+        bound: facts.synced.clone(),
+        tell_ports: facts.synced.clone(),
         bind_tries: BTreeMap::new(),
         not_serving: BTreeSet::new(),
         is_syncing: false,

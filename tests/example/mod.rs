@@ -114,7 +114,7 @@ pub(crate) fn healthy(config: EnsembleConfig) -> Facts {
         identity: Identity::NoneYet,
         leader: None,
         leader_zxid: None,
-        live: config.membership.ids(),
+        synced: config.membership.ids(),
         following: BTreeSet::new(),
         zones: BTreeMap::new(),
         standalone_disabled: config.membership.voters().len() == 1,
@@ -186,11 +186,11 @@ impl Example {
     pub(crate) fn facts(&self) -> Facts {
         let facts = healthy(config(&self.base));
         let down = ids(&self.down);
-        let live: BTreeSet<ServerId> = facts.live.difference(&down).copied().collect();
+        let synced: BTreeSet<ServerId> = facts.synced.difference(&down).copied().collect();
         let moved = self.wanted.split_whitespace().filter(|word| word.contains('m'));
         Facts {
-            leader: facts.base.membership.voters().intersection(&live).last().copied(),
-            live,
+            leader: facts.base.membership.voters().intersection(&synced).last().copied(),
+            synced,
             zones: self.zone_map(),
             standalone_disabled: facts.standalone_disabled
                 || self.policy.standalone_enabled == StandaloneEnabled::False,

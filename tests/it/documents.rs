@@ -156,7 +156,7 @@ fn a_run_of_a_former_release_is_resumed_with_its_spec() {
     let kept = saved::read_kept(FORMER).expect("a plan");
     let facts = &kept.plan().facts;
     assert_eq!(facts.leader_zxid.map(|zxid| zxid.to_string()).as_deref(), Some("0x100000080"));
-    assert_eq!(facts.live.len(), 3);
+    assert_eq!(facts.synced.len(), 3);
     let opened: Stamp = serde_json::from_value(json!({
         "nonce": "n", "who": "ops", "host": "h", "pid": 1, "at": "2026-11-01T00:00:00Z",
     }))

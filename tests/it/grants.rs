@@ -30,7 +30,7 @@ impl Moment {
     fn base(facts: &Facts) -> Self {
         Self {
             members: facts.base.membership.clone(),
-            live: facts.live.clone(),
+            live: facts.synced.clone(),
             awaited: BTreeSet::new(),
             proven: BTreeSet::new(),
             done: Done::new(),

@@ -74,7 +74,7 @@ fn a_refusal_of_up_to_five_servers_is_right_against_every_order() {
     for fates in (1..=5).flat_map(multisets) {
         let example = world_of(&fates);
         let facts = example.facts();
-        if !facts.base.membership.is_quorum(&facts.live) {
+        if !facts.base.membership.is_quorum(&facts.synced) {
             // Nothing can be planned for an ensemble that does not commit.
             continue;
         }
@@ -203,9 +203,9 @@ proptest! {
             facts.base.membership = facts.base.membership.with(request);
             for server in step.servers() {
                 if facts.base.membership.contains(server) {
-                    facts.live.insert(server);
+                    facts.synced.insert(server);
                 } else {
-                    facts.live.remove(&server);
+                    facts.synced.remove(&server);
                 }
             }
             if let Err(refusal) = propose(&example.target(), &facts, &[]) {

@@ -183,7 +183,7 @@ fn more_orders_than_can_be_looked_at_are_refused_and_not_looked_at() {
         .collect();
     let (mut target, mut facts) = lines(&base, &wanted.join("\n"));
     target.policy.standalone_enabled = StandaloneEnabled::False;
-    facts.live.retain(|id| id.get() > 32);
+    facts.synced.retain(|id| id.get() > 32);
     let refusal = propose(&target, &facts, &[]).expect_err("too many orders");
     let too_many = |breach: &Breach| matches!(breach.detail, BreachKind::TooManyOrders(_));
     assert!(refusal.breaches.iter().any(too_many), "{:?}", refusal.breaches);

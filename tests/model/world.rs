@@ -147,9 +147,9 @@ impl World {
     /// How many voters may fail.
     fn spare(&self, members: Members, down: u8) -> i64 {
         let voters = self.votes(members);
-        let live = voters.iter().filter(|id| **id != down).count();
+        let synced = voters.iter().filter(|id| **id != down).count();
         let count = |n: usize| i64::try_from(n).expect("few");
-        count(live) - count(voters.len() / 2 + 1)
+        count(synced) - count(voters.len() / 2 + 1)
     }
 
     /// Whether a step goes below what the plan promised, by what its sender saw. If the tolerance
@@ -224,10 +224,11 @@ impl World {
         let is_up = |id: &ServerId| id.get() != i64::from(view.down);
         let following: BTreeSet<ServerId> =
             awaited(plan).difference(&members).copied().filter(is_up).collect();
-        let live: BTreeSet<ServerId> = members.iter().copied().filter(is_up).collect();
-        let down = members.difference(&live).map(|id| (*id, ServerStatus::NotServing)).collect();
+        let synced: BTreeSet<ServerId> = members.iter().copied().filter(is_up).collect();
+        let down = members.difference(&synced).map(|id| (*id, ServerStatus::NotServing)).collect();
         let voters = base.membership.voters();
-        let leader = plan.facts.leader.filter(is_up).or(voters.intersection(&live).next().copied());
+        let leader =
+            plan.facts.leader.filter(is_up).or(voters.intersection(&synced).next().copied());
         let joiner = |id: &ServerId| Joiner {
             status: ServerStatus::FollowingWithoutVote,
             up: true,
@@ -248,7 +249,7 @@ impl World {
             joiners: following.iter().map(|id| (*id, joiner(id))).collect(),
             down,
             leaving: leaving(plan).into_iter().map(|id| (id, gone(id))).collect(),
-            ..run_view(Facts { base, live, following, leader, ..plan.facts.clone() })
+            ..run_view(Facts { base, synced, following, leader, ..plan.facts.clone() })
         }
     }
 

@@ -194,7 +194,7 @@ impl Deaths {
 }
 
 fn told(now: &Facts) -> String {
-    format!("live {:?}, leader {:?}", now.live, now.leader)
+    format!("live {:?}, leader {:?}", now.synced, now.leader)
 }
 
 /// The middle of the way, with the life of one member turned.
@@ -235,7 +235,7 @@ fn facts(case: &Case, plan: &Plan, moment: &Moment, leader: Option<usize>) -> Fa
     let ids = |set: Seats| seats(set).map(|seat| case.id(seat)).collect();
     let all: Seats = (1 << case.seats.len()) - 1;
     let mut now = Facts {
-        live: ids(moment.live & moment.members),
+        synced: ids(moment.live & moment.members),
         following: ids(all & !moment.members),
         leader: leader.map(|seat| case.id(seat)),
         ..plan.facts.clone()

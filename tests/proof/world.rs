@@ -213,7 +213,7 @@ impl Case {
         });
         Facts {
             leader: leader.map(|seat| self.id(seat)),
-            live: self.ids_where(|fate| fate.was != Is::Out && fate.live),
+            synced: self.ids_where(|fate| fate.was != Is::Out && fate.live),
             zones: self.seats.iter().filter_map(zone).collect(),
             standalone_disabled: self.rules.one_voter || base.standalone_disabled,
             other_machine: self.ids_where(|fate| fate.moves == Moves::Machine),

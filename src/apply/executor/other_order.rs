@@ -25,7 +25,7 @@ pub(super) enum Turn {
 impl Executor {
     /// Who is away for a moment, or back for one, is no reason yet.
     pub(super) fn forget_hiccup(&mut self, view: &RunView) {
-        self.forbidden.take_if(|forbidden| forbidden.live != view.facts.live);
+        self.forbidden.take_if(|forbidden| forbidden.live != view.facts.synced);
     }
 
     /// If the safety rules forbid the next reconfig, and the same servers have answered for as long
@@ -37,7 +37,7 @@ impl Executor {
         if !waits.iter().any(is_law) || !check::broken_now(&view.facts).is_empty() {
             return Turn::Waits;
         }
-        let live = &view.facts.live;
+        let live = &view.facts.synced;
         let begun = || ForbiddenOrder { live: live.clone(), since_ms: now_ms };
         let since_ms = self.forbidden.get_or_insert_with(begun).since_ms;
         if now_ms.saturating_sub(since_ms) < self.granted.plan().policy.stable_for.0 {

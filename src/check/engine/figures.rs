@@ -23,7 +23,7 @@ pub struct ToleranceNow {
 pub fn tolerance_now(facts: &Facts) -> ToleranceNow {
     let base = &facts.base.membership;
     let voters = base.voters();
-    let acking: BTreeSet<ServerId> = voters.intersection(&facts.live).copied().collect();
+    let acking: BTreeSet<ServerId> = voters.intersection(&facts.synced).copied().collect();
     let zones: BTreeSet<&String> = voters.iter().filter_map(|id| facts.zones.get(id)).collect();
     let without = |zone: &String| {
         let left = acking.iter().filter(|id| facts.zones.get(id) != Some(zone)).copied();

@@ -23,7 +23,7 @@ pub fn recheck(checked: &CheckedPlan, done: &Done, now: &Facts) -> Vec<Breach> {
     let plan = checked.plan();
     let facts = Facts {
         base: plan.facts.base.clone(),
-        live: live_then(plan, now),
+        synced: live_then(plan, now),
         other_machine: plan.facts.other_machine.clone(),
         ..now.clone()
     };
@@ -88,14 +88,14 @@ fn tolerance_when_made(plan: &Plan) -> i64 {
     }
     let voters = base.servers().filter(|server| server.votes());
     let (up, down): (Vec<_>, Vec<_>) =
-        voters.partition(|server| plan.facts.live.contains(&server.id));
+        voters.partition(|server| plan.facts.synced.contains(&server.id));
     i64::from(plan.min_tolerance).min(majority_spare(up.len() + down.len(), up.len()))
 }
 
 /// Of the first members: who answers now, and those who have left since as they were.
 fn live_then(plan: &Plan, now: &Facts) -> BTreeSet<ServerId> {
     let left = |id: &&ServerId| !now.base.membership.contains(**id);
-    now.live.iter().chain(plan.facts.live.iter().filter(left)).copied().collect()
+    now.synced.iter().chain(plan.facts.synced.iter().filter(left)).copied().collect()
 }
 
 fn start(table: &StepTable<'_>, done: &Done, now: &Facts) -> Start {
@@ -108,6 +108,6 @@ fn start(table: &StepTable<'_>, done: &Done, now: &Facts) -> Start {
         }
     }
     let id = |server: usize| table.ids[server];
-    state.seen(|s| now.live.contains(&id(s)), |s| now.following.contains(&id(s)));
+    state.seen(|s| now.synced.contains(&id(s)), |s| now.following.contains(&id(s)));
     Start { state, done: positions }
 }

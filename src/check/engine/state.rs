@@ -73,7 +73,7 @@ impl State {
                     marks.set(Mark::VOTER);
                 }
             }
-            if table.facts.live.contains(id) {
+            if table.facts.synced.contains(id) {
                 marks.set(Mark::LIVE);
             }
             marks

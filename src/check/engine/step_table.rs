@@ -130,7 +130,7 @@ impl<'a> StepTable<'a> {
     /// The voters of the base, and those that answer.
     fn base_votes(&self) -> (BTreeSet<ServerId>, BTreeSet<ServerId>) {
         let voters = self.facts.base.membership.voters();
-        let acking = voters.intersection(&self.facts.live).copied().collect();
+        let acking = voters.intersection(&self.facts.synced).copied().collect();
         (voters, acking)
     }
 

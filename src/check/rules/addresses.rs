@@ -129,7 +129,7 @@ impl Addresses {
             let is_member = after.has(conflict.server, Mark::MEMBER);
             let keeps_ports = conflict.given.is_none()
                 && !is_member
-                && table.facts.live.contains(&table.ids[conflict.server]);
+                && table.facts.synced.contains(&table.ids[conflict.server]);
             // Any of an unordered phase may come first or later: each may have any of its lines.
             let any_time = entry.rule != StepOrder::InOrder
                 && table.steps.iter().any(|other| {

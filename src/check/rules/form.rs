@@ -109,7 +109,7 @@ fn tolerance(table: &StepTable<'_>) -> u32 {
         return count;
     }
     let base = &plan.facts.base.membership;
-    let up = |id: &ServerId| !base.contains(*id) || plan.facts.live.contains(id);
+    let up = |id: &ServerId| !base.contains(*id) || plan.facts.synced.contains(id);
     let spare = |members: &Membership| {
         let voters = members.voters();
         let acking = voters.iter().copied().filter(up).collect();

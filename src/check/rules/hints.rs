@@ -52,7 +52,7 @@ impl BreachKind {
         let only = match self {
             Self::TooFewAcknowledge(_) | Self::SpareTooSmall { .. } | Self::NoWayBack(_) => {
                 let voters = facts.base.membership.voters();
-                let down: BTreeSet<ServerId> = voters.difference(&facts.live).copied().collect();
+                let down: BTreeSet<ServerId> = voters.difference(&facts.synced).copied().collect();
                 let start = (!down.is_empty()).then_some(Hint::Start(down));
                 let split = match plan.changes.len() {
                     1 => shared_hints::ADD_FIRST,

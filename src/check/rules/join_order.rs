@@ -45,7 +45,7 @@ fn new_voters_first(step: &Transition<'_>, change: &Change<'_>) -> Option<Breach
     let (server, table) = (change.server, step.table);
     let gives_up = matches!(change.effect, Effect::Leaves | Effect::LosesVote)
         && step.before.has(server, Mark::VOTER)
-        && table.facts.live.contains(&table.ids[server])
+        && table.facts.synced.contains(&table.ids[server])
         && !table.replaced[server];
     let all = table.new_voters.iter().filter(|new| **new).count();
     if !gives_up || step.before.new_voting == all {
@@ -63,7 +63,7 @@ fn new_voters_first(step: &Transition<'_>, change: &Change<'_>) -> Option<Breach
 pub(in crate::check) fn before_gate(plan: &Plan, step: &Step, now: &Facts) -> Option<BreachKind> {
     let base = &plan.facts.base.membership;
     let leaves = |server: &ServerId| {
-        now.live.contains(server) && base.contains(*server) && !plan.target.contains(*server)
+        now.synced.contains(server) && base.contains(*server) && !plan.target.contains(*server)
     };
     step.servers().find(leaves).map(BreachKind::BeforeGate)
 }

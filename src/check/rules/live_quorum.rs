@@ -32,7 +32,7 @@ pub const RAISE_THE_LIMIT: &str = "set maxClientCnxns=3 or more in zoo.cfg of th
 pub(in crate::check) fn now(facts: &Facts) -> Vec<Breach> {
     let base = &facts.base.membership;
     let voters = base.voters();
-    let acking: BTreeSet<ServerId> = voters.intersection(&facts.live).copied().collect();
+    let acking: BTreeSet<ServerId> = voters.intersection(&facts.synced).copied().collect();
     let votes = StepTable::votes_in(base, voters, acking);
     let law = |detail| Breach::of_plan(Law::Now, detail);
     let mut found: Vec<Breach> =

@@ -100,7 +100,7 @@ pub(super) async fn look(
 
 /// The voters that do not count, each since it was first seen not to count without a break.
 fn not_counted(seen: &Observation, target: &Target, known: &NotCounted) -> NotCounted {
-    let live = Facts::of(seen, target).live;
+    let live = Facts::of(seen, target).synced;
     let voters = seen.config.membership.voters();
     let down = voters.difference(&live);
     down.map(|id| (*id, known.get(id).cloned().unwrap_or_else(local::time_of_day))).collect()

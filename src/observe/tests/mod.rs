@@ -27,6 +27,13 @@ fn ids(numbers: &[i64]) -> BTreeSet<ServerId> {
     numbers.iter().copied().map(ServerId::new).collect()
 }
 
+/// The survey went on soon after that time: the longest pause is an eighth of two ticks of 200 ms.
+fn is_noticed_after(fake: &FakeEnsemble, ms: u64) {
+    let waited = fake.waited.get();
+    let soon = millis(ms)..=millis(ms + 50);
+    assert!(soon.contains(&waited), "{waited:?}, and not {soon:?}");
+}
+
 /// A question to these contacts.
 fn contacts(numbers: &[i64]) -> Question {
     Question::of_contacts(numbers.iter().copied().map(at).collect())

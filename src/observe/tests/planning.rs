@@ -36,7 +36,7 @@ fn healthy_members_and_joiners_are_counted() {
     let fake = FakeEnsemble::of(servers);
     fake.server(2, |server| server.zxid = 1);
     let facts = facts(&fake, &wanted(&[2, 3, 4, 5]));
-    assert_eq!(facts.live, ids(&[1, 3]));
+    assert_eq!(facts.synced, ids(&[1, 3]));
     assert_eq!(facts.following, ids(&[4]));
     assert_eq!(facts.leader, Some(id(3)));
     assert_eq!((facts.obstacles, facts.assumed), (vec![], false));
@@ -198,7 +198,7 @@ fn who_answers_where_a_wildcard_is_to_get_its_host_stays_on_its_machine() {
     let looks = facts(&fake, &target);
     assert_eq!(looks.other_machine, ids(&[]));
     assert_eq!(not_shown(&looks, 2), Some(NotShown::NoAnswer));
-    assert_eq!(looks.live, ids(&[1, 3]));
+    assert_eq!(looks.synced, ids(&[1, 3]));
 
     let fake = with_wildcard();
     fake.server(2, |server| (server.mode, server.config) = (Mode::Standalone, String::new()));
@@ -230,7 +230,7 @@ fn members_without_a_client_part_are_confirmed_where_they_answer() {
     servers[1].at = Endpoint::plain(Host::new("10.0.0.2"), 2999);
     let facts = facts(&FakeEnsemble::of(servers), &wanted(&[1, 2]));
     assert_eq!(facts.client_confirmed, ids(&[1]));
-    assert_eq!(facts.live, ids(&[1]));
+    assert_eq!(facts.synced, ids(&[1]));
 }
 
 #[test]
@@ -269,7 +269,7 @@ fn a_configuration_from_a_file_is_assumed_to_be_healthy() {
     ]);
     let facts = Facts::assumed(base, &moved);
     assert!(facts.assumed);
-    assert_eq!((facts.leader, facts.live), (None, ids(&[1, 2, 3])));
+    assert_eq!((facts.leader, facts.synced), (None, ids(&[1, 2, 3])));
     assert_eq!((facts.following, facts.resolved.len()), (ids(&[]), 0));
     assert_eq!(facts.other_machine, ids(&[1]));
     let disabled = EnsembleConfig::parse(&config(&[1], "0")).expect("a configuration");

@@ -35,7 +35,7 @@ pub(in crate::plan) fn goal(now: &str, wanted: &str) -> Goal {
 
 /// The same with these members unreachable.
 pub(in crate::plan) fn with_down(mut goal: Goal, down: &[i64]) -> Goal {
-    goal.facts.live.retain(|id| !down.contains(&id.get()));
+    goal.facts.synced.retain(|id| !down.contains(&id.get()));
     goal
 }
 

@@ -50,7 +50,7 @@ impl Prefer {
 
 /// Whether the server of a change is a synced member.
 pub(super) fn is_healthy(goal: &Goal, change: &Change) -> bool {
-    goal.facts.live.contains(&change.id)
+    goal.facts.synced.contains(&change.id)
 }
 
 /// The changes that meet a condition, by server id.

@@ -9,7 +9,7 @@ use crate::model::{Membership, MinTolerance, ServerId};
 pub(super) fn votes_now(goal: &Goal, voter_set: &VoterSet) -> Vec<Vote> {
     let base = &goal.facts.base.membership;
     let vote =
-        |id: &ServerId| Vote { votes: base.has_voter(*id), up: goal.facts.live.contains(id) };
+        |id: &ServerId| Vote { votes: base.has_voter(*id), up: goal.facts.synced.contains(id) };
     voter_set.ids.iter().map(vote).collect()
 }
 
@@ -34,7 +34,7 @@ pub(super) fn votes_wanted(goal: &Goal, voter_set: &VoterSet) -> Vec<Vote> {
     };
     let vote = |id: &ServerId| Vote {
         votes: goal.diff.target.has_voter(*id),
-        up: goal.facts.live.contains(id) || comes(id),
+        up: goal.facts.synced.contains(id) || comes(id),
     };
     voter_set.ids.iter().map(vote).collect()
 }
@@ -48,7 +48,7 @@ pub(super) fn fixed_tolerance(goal: &Goal) -> u32 {
     let base = &goal.facts.base.membership;
     let voter_set = VoterSet::new(&goal.facts, &goal.diff.target, &goal.policy);
     let spare = |members: &Membership| {
-        let up = |id: &ServerId| !base.contains(*id) || goal.facts.live.contains(id);
+        let up = |id: &ServerId| !base.contains(*id) || goal.facts.synced.contains(id);
         let vote = |id: &ServerId| Vote { votes: members.has_voter(*id), up: up(id) };
         voter_set.tolerated_failures(&voter_set.ids.iter().map(vote).collect::<Vec<_>>())
     };

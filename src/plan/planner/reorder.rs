@@ -114,7 +114,7 @@ impl<'a> Remaining<'a> {
         let members = &now.base.membership;
         let state = |id: &ServerId| MemberState {
             is_member: members.contains(*id),
-            vote: Vote { votes: members.has_voter(*id), up: now.live.contains(id) },
+            vote: Vote { votes: members.has_voter(*id), up: now.synced.contains(id) },
         };
         let states: Vec<MemberState> = voter_set.ids.iter().map(state).collect();
         let survives_zones =
@@ -125,7 +125,7 @@ impl<'a> Remaining<'a> {
         let (begun, units): (Vec<_>, Vec<_>) =
             left.into_iter().partition(|unit| unit.steps.iter().any(is_done));
         let gate = gate(plan).filter(|gate| !plan.phases[*gate].steps.iter().all(|s| is_done(&s)));
-        let answers = |step: &Step| step.servers().any(|server| now.live.contains(&server));
+        let answers = |step: &Step| step.servers().any(|server| now.synced.contains(&server));
         // A server that answers is not removed before the gate.
         let is_gated = |unit: &Unit<'_>| {
             let goes = |step: &&Step| step.only_takes_out();
@@ -188,7 +188,7 @@ impl<'a> Remaining<'a> {
         let rank = |at: &usize| {
             let unit = &self.units[*at];
             let takes_out = unit.steps.iter().all(|step| step.only_takes_out());
-            let answers = |server: ServerId| self.now.live.contains(&server);
+            let answers = |server: ServerId| self.now.synced.contains(&server);
             let any_answers = unit.steps.iter().any(|step| step.servers().any(answers));
             let health = u8::from(!takes_out) + 2 * u8::from(takes_out && any_answers);
             (self.is_gated[*at], self.hands_over(unit), health)

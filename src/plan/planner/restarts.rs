@@ -17,7 +17,7 @@ pub fn restarts(
     settings: &WantedSettings,
     servers: BTreeMap<ServerId, Restart>,
 ) -> Plan {
-    let live = &goal.facts.live;
+    let live = &goal.facts.synced;
     let (up, down): (Vec<Restart>, Vec<Restart>) =
         servers.into_values().partition(|restart| live.contains(&restart.server));
     let phase = |rule, restarts: Vec<Restart>| Phase {
@@ -76,7 +76,7 @@ mod tests {
         let plan = restarts(&goal, &wanted, of(&[1, 2, 3, 4, 5]));
         assert_eq!(ids(&plan), ["restart-1", "restart-3", "restart-4", "restart-5", "restart-2"]);
         assert_eq!(plan.target, goal.facts.base.membership, "no member changes");
-        goal.facts.live.remove(&ServerId::new(4));
+        goal.facts.synced.remove(&ServerId::new(4));
         let plan = restarts(&goal, &wanted, of(&[1, 2, 4]));
         assert_eq!(ids(&plan), ["restart-4", "restart-1", "restart-2"]);
     }

@@ -342,7 +342,7 @@ fn servers_that_were_not_asked_are_not_called_missing() {
     for number in [2, 3] {
         let blank = ServerObservation::blank(id(number), ServerStatus::NotAsked);
         scene.seen.servers.insert(id(number), blank);
-        scene.facts.live.remove(&id(number));
+        scene.facts.synced.remove(&id(number));
     }
     let journal = JournalSeen::default();
     let text = shown(&scene, None, Some(&journal), StatusOf::Flags("--connect zk1:2181"));

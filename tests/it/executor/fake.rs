@@ -336,7 +336,7 @@ impl Fake {
         let members = self.members();
         let misses = |id: &ServerId| self.missed.get(id) == Some(&self.config.version);
         let up = |id: &ServerId| !self.down.contains(id) && !misses(id);
-        let live: BTreeSet<ServerId> = members.ids().into_iter().filter(up).collect();
+        let synced: BTreeSet<ServerId> = members.ids().into_iter().filter(up).collect();
         let joiners: BTreeSet<ServerId> =
             awaited(plan).into_iter().filter(|id| !members.contains(*id)).collect();
         let following: BTreeSet<ServerId> = joiners.iter().copied().filter(up).collect();
@@ -364,10 +364,10 @@ impl Fake {
             base: self.config.clone(),
             leader: self
                 .leads
-                .filter(|id| live.contains(id) && members.has_voter(*id))
-                .or_else(|| members.voters().intersection(&live).last().copied())
+                .filter(|id| synced.contains(id) && members.has_voter(*id))
+                .or_else(|| members.voters().intersection(&synced).last().copied())
                 .filter(|_| !self.is_leader_hidden),
-            live,
+            synced,
             following,
             findings: self
                 .findings
