@@ -95,6 +95,7 @@ const PAGES: &[(&str, &str)] = &[
     ("probe", include_str!("explain/probe.md")),
     ("rehearse", include_str!("explain/rehearse.md")),
     ("apply", include_str!("explain/apply.md")),
+    ("approval", include_str!("explain/approval.md")),
     ("clients", include_str!("explain/clients.md")),
     ("gate", include_str!("explain/gate.md")),
     ("stale", include_str!("explain/stale.md")),

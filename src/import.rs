@@ -279,6 +279,7 @@ impl Imported {
             leaving_zones: BTreeMap::new(),
             settings: WantedSettings::default(),
             policy: Policy { standalone_enabled, ..Policy::default() },
+            accept: Vec::new(),
             hooks: Hooks::default(),
         }
     }

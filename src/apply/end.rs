@@ -118,6 +118,14 @@ pub enum Outcome {
         /// The addresses that clients need.
         strings: ConnectStrings,
     },
+    /// The next step would make another server the leader, and only a run in which the leader stays
+    /// was approved.
+    LeaderMoved {
+        /// The step.
+        step: StepId,
+        /// The server that leads now, and changes in that step.
+        leader: ServerId,
+    },
     /// A command did not do its work.
     Hook {
         /// The step.
@@ -229,6 +237,7 @@ impl Outcome {
             Self::Foreign { .. } => "foreign-change",
             Self::Interrupted { .. } => "interrupted",
             Self::Gate { .. } => "gate-closed",
+            Self::LeaderMoved { .. } => "leader-moved",
             Self::Hook { .. } => "hook-failed",
             Self::RanOut { .. } => "wait-ran-out",
             Self::DataDiffer(_) => "data-differ",

@@ -77,6 +77,8 @@ pub struct Approved {
     pub stop: bool,
     /// That the data directories of these servers were blank when they started.
     pub blank: BTreeSet<ServerId>,
+    /// No step in which the leader changes.
+    pub keeps_leader: bool,
     /// Risks accepted by name in the command of this apply, in addition to those in the plan. Those
     /// of an earlier apply do not count.
     pub accepted: Vec<Acceptance>,

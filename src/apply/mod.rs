@@ -8,7 +8,8 @@
 //! survey), [`leaving`] (the servers that leave, and their clients), [`client_watch`] (for how long they
 //! have had none, and which the operator let pass), [`connect_strings`] (the addresses that clients
 //! need), [`judge`] (whether a step may be
-//! taken now, and how long it takes until a port is proven bound), `wait` (what a run waits for, as
+//! taken now, and how long it takes until a port is proven bound), `approval_scope` (which plans an
+//! approval without a question covers), `wait` (what a run waits for, as
 //! data), [`reorder`] (another order, if a server has failed or come back), [`classify`] (the
 //! meaning of an answer), [`executor`] (without I/O), [`journal`] (the state of a run in
 //! the ensemble), [`paths`] (its znodes), [`run_store`] (writes it, under the lock), [`journal_reader`] (reads
@@ -18,6 +19,7 @@
 //! what the executor orders), [`report`] (the result), [`unlock`] (how to take over the lock).
 
 pub mod access;
+mod approval_scope;
 pub mod classify;
 pub mod client_watch;
 pub mod command_line;
@@ -45,6 +47,7 @@ mod tests;
 pub mod unlock;
 mod wait;
 
+pub use approval_scope::ApprovalScope;
 pub use end::{Differs, Outcome, Since, Stale};
 pub use event::Event;
 pub use reorder::Reordered;

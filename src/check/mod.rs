@@ -26,7 +26,7 @@ use self::engine::step_table::StepTable;
 use self::engine::transition::Transition;
 use self::engine::walk;
 use self::rules::form;
-use crate::model::{Connect, Reach, ServerId, ZonePolicy};
+use crate::model::{AcceptedRisk, Connect, Reach, ServerId, ZonePolicy};
 use crate::observe::{Facts, Finding, Level};
 use crate::plan::{Acceptance, Plan, Schedule, StepId};
 
@@ -103,6 +103,13 @@ impl CheckedPlan {
     #[must_use]
     pub fn made_from(mut self, spec: Option<PathBuf>) -> Self {
         self.plan.spec = spec;
+        self
+    }
+
+    /// The same plan, with the reasons and days of risks that a spec accepts. No rule speaks of them.
+    #[must_use]
+    pub fn accepting_until(mut self, terms: Vec<AcceptedRisk>) -> Self {
+        self.plan.terms = terms;
         self
     }
 

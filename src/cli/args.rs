@@ -1,6 +1,5 @@
 //! What can be typed.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
@@ -8,13 +7,14 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub(super) use super::access_args::{AccessArgs, SchemeArg};
+pub(super) use super::apply_args::{ApplyArgs, Approval, AutoApprove, DEFAULT_TIMEOUT};
 use super::digest_args::DigestArgs;
 pub(super) use super::formats::{Format, HistoryFormat, ShowFormat, TextOrJson, ValidateFormat};
 use super::joiner_args::JoinerArgs;
 use super::snapshot_args::SnapshotArgs;
-use super::values::{Restarted, acceptance, client_address, duration, label, restarted, user};
-use crate::first_quorum::Noted;
-use crate::model::{AuthScheme, Millis, ServerId, Tls};
+use super::values::{Restarted, acceptance, client_address, label, restarted, user};
+use crate::model::{ServerId, Tls};
 use crate::plan::Acceptance;
 use crate::report::SCHEMAS;
 
@@ -349,96 +349,6 @@ pub(super) struct RehearseArgs {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct ApplyArgs {
-    /// A saved plan, or a spec that is planned first
-    #[arg(value_name = "PLAN|SPEC")]
-    pub(super) file: PathBuf,
-
-    /// Do not ask for approval; required when there is no terminal
-    #[arg(long)]
-    pub(super) auto_approve: bool,
-
-    /// Approve a step: cutover (the clients that are on leaving servers now may be there),
-    /// host-ADDRESS (those of that client host, whenever they come), stop (stop servers that still
-    /// have clients), or attest-ID (the data directory of server ID is blank); repeatable
-    #[arg(long, value_name = "WHAT", value_parser = approval)]
-    pub(super) approve: Vec<Approval>,
-
-    /// Accept a risk by its code, for this command only; repeatable
-    #[arg(long, value_name = "CODE[:STEP]", value_parser = acceptance)]
-    pub(super) accept: Vec<Acceptance>,
-
-    /// Stop after this long without progress, like 90s or 10m
-    #[arg(long, value_name = "TIME", default_value_t = DEFAULT_TIMEOUT, value_parser = duration)]
-    pub(super) timeout: Millis,
-
-    /// How long to wait for the lock of another apply [default: twice the session timeout]
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    pub(super) lock_timeout: Option<Millis>,
-
-    /// Run no start and stop commands: you start and stop the servers by hand
-    #[arg(long)]
-    pub(super) no_hooks: bool,
-
-    /// The folder that zkplan joiner wrote to: hooks.start gets DIR/4 as {joinerDir} of server 4
-    #[arg(long, value_name = "DIR")]
-    pub(super) joiner_dir: Option<PathBuf>,
-
-    /// Abandon the open run with this number
-    #[arg(long, value_name = "RUN")]
-    pub(super) abandon: Option<u64>,
-
-    /// With a standalone server: its id, zxid and number of znodes before its restart, as an
-    /// interrupted apply printed them; see `zkplan explain first-quorum`
-    #[arg(long, value_name = "ID:ZXID:ZNODES", value_parser = noted)]
-    pub(super) noted: Option<NotedArg>,
-
-    /// Refuse if something other than zkplan has changed the config version
-    #[arg(long)]
-    pub(super) strict_version: bool,
-
-    #[command(flatten)]
-    pub(super) access: AccessArgs,
-
-    /// Write events to a file, one JSON object per line
-    #[arg(long, value_name = "FILE")]
-    pub(super) events: Option<PathBuf>,
-
-    /// What to print at the end; everything on the way is on stderr
-    #[arg(long, value_enum, default_value_t = TextOrJson::Text)]
-    pub(super) format: TextOrJson,
-}
-
-/// What was noted of which server.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct NotedArg {
-    pub(super) id: ServerId,
-    pub(super) data: Noted,
-}
-
-fn noted(text: &str) -> Result<NotedArg, String> {
-    let (id, data) = text.split_once(':').ok_or("give ID:ZXID:ZNODES, like 1:0x16e:1234")?;
-    let id = id.parse().map_err(|_| format!("`{id}` is no server id"))?;
-    Ok(NotedArg { id: ServerId::new(id), data: data.parse()? })
-}
-
-/// How long a run may make no progress, by default.
-pub(super) const DEFAULT_TIMEOUT: Millis = Millis::from_secs(600);
-
-/// What is approved beforehand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Approval {
-    /// Clients have moved.
-    Cutover,
-    /// Clients of that host may stay where they are.
-    Host(IpAddr),
-    /// Servers are stopped although clients are connected.
-    Stop,
-    /// The data directory of that server is blank.
-    Blank(i64),
-}
-
-#[derive(Debug, Args)]
 pub(super) struct HistoryArgs {
     /// A spec or a saved plan, which says how to reach the ensemble
     #[arg(value_name = "PLAN|SPEC")]
@@ -476,56 +386,6 @@ pub(super) struct UnlockArgs {
     pub(super) access: AccessArgs,
 }
 
-/// How the ensemble is reached, and as whom, where the file says something else or nothing.
-///
-/// A plan's meaning does not change with it. Whether a password may travel in clear is said each
-/// time: no environment variable stands for that.
-#[derive(Debug, Clone, Default, Args)]
-pub(super) struct AccessArgs {
-    /// Client addresses of the ensemble, instead of those in the file: host:port,host:port
-    #[arg(long, value_name = "HOSTS", value_delimiter = ',', value_parser = client_address)]
-    pub(super) connect: Vec<String>,
-
-    /// How zkplan authenticates, instead of the scheme in the file
-    #[arg(long, value_enum, value_name = "SCHEME")]
-    pub(super) auth: Option<SchemeArg>,
-
-    /// The user who changes the configuration, instead of the user in the file (scheme digest, unless
-    /// --auth or the file says sasl). The password comes from the file, from `ZKPLAN_PASSWORD`, from
-    /// the file in `ZKPLAN_PASSWORD_FILE`, or from a prompt
-    #[arg(long, value_name = "USER", value_parser = user)]
-    pub(super) user: Option<String>,
-
-    /// A file with the password, instead of the source in the spec or plan
-    #[arg(long, value_name = "FILE")]
-    pub(super) password_file: Option<PathBuf>,
-
-    /// Allow sending the password unencrypted to servers on other machines
-    #[arg(long)]
-    pub(super) allow_cleartext_auth: bool,
-}
-
-/// Schemes of `connect.auth`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum SchemeArg {
-    /// User and password, which is sent unencrypted
-    Digest,
-    /// User and password by SASL DIGEST-MD5, which does not send the password
-    Sasl,
-    /// The client certificate
-    X509,
-}
-
-impl From<SchemeArg> for AuthScheme {
-    fn from(scheme: SchemeArg) -> Self {
-        match scheme {
-            SchemeArg::Digest => Self::Digest,
-            SchemeArg::Sasl => Self::Sasl,
-            SchemeArg::X509 => Self::X509,
-        }
-    }
-}
-
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
     /// A code like ZKQ3 or ZKF1, or a topic like `words` or `auth`; without one, a list of all
@@ -545,18 +405,6 @@ pub(super) enum Color {
 
 fn schema_names() -> PossibleValuesParser {
     PossibleValuesParser::new(SCHEMAS.iter().map(|(name, _)| *name))
-}
-
-fn approval(text: &str) -> Result<Approval, String> {
-    let blank = |text: &str| Some(Approval::Blank(text.strip_prefix("attest-")?.parse().ok()?));
-    let host = |text: &str| Some(Approval::Host(text.strip_prefix("host-")?.parse().ok()?));
-    match text {
-        "cutover" => Ok(Approval::Cutover),
-        "stop" => Ok(Approval::Stop),
-        other => blank(other)
-            .or_else(|| host(other))
-            .ok_or_else(|| "give `cutover`, `host-ADDRESS`, `stop` or `attest-ID`".to_owned()),
-    }
 }
 
 /// A `zoo.cfg`, and whose it is.

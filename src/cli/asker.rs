@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
+use super::accepting::Accepts;
 use super::args::AccessArgs;
 use super::error::CommandError;
 use super::exit::Exit;
@@ -87,7 +88,8 @@ impl Asker<'_> {
         let bare = if self.holds_session.get() { bare.beside_a_session() } else { bare };
         let mut answers = ask(port, &bare, target, &seen, asked_as).await;
         let facts = Facts::of(&seen, target);
-        let earlier = journal::open_runs(port, &seen, &facts, (target, Some(&[]))).await;
+        let earlier =
+            journal::open_runs(port, &seen, &facts, (target, Some(Accepts::default()))).await;
         answers.earlier = earlier.ok().map(|earlier| earlier.journal.findings);
         let checks = checks(View { target, seen: &seen, answers: &answers, files: self.files });
         Ok(Looked { seen, answers, checks })

@@ -1,15 +1,15 @@
 //! `zkplan history`: what the runs did that an ensemble keeps.
 
+use super::accepting::Accepts;
 use super::anonymous::open_anonymous;
 use super::args::{HistoryArgs, HistoryFormat};
 use super::error::CommandError;
 use super::exit::Exit;
-use super::journal::{self, Earlier, Unread, Wanted, sessions_at};
+use super::journal::{self, Asked, Earlier, Unread, Wanted, sessions_at};
 use super::live::{self, journal_unreadable, no_server};
 use super::output::Output;
 use super::source::{Source, accepts};
 use crate::apply::journal_reader::{RawTree, raw_tree};
-use crate::apply::resume::ApplyRequest;
 use crate::apply::{Differs, Outcome};
 use crate::document::Document as _;
 use crate::ensemble::{Session as _, ZooKeeper};
@@ -94,8 +94,8 @@ fn next(
 ) -> Option<String> {
     let facts = Facts::of(seen, target);
     let asked = match source {
-        Source::Plan(checked) => ApplyRequest::Plan(checked),
-        Source::Spec(_) => ApplyRequest::Target(target, &[]),
+        Source::Plan(checked) => Asked::Plan(checked),
+        Source::Spec(spec) => Asked::Spec(target, Accepts::of(&[], spec)),
     };
     let open = earlier.decide(asked, &facts, None).open()?;
     let path = words_for_shell(&args.file.display().to_string());

@@ -112,7 +112,7 @@ async fn found(
     let answer = first_quorum::answer(&port, target, &error, &BTreeMap::new()).await;
     let Some(answer) = answer else { return Err(live::not_seen(target, &error, output)) };
     let path = file.display().to_string();
-    let shown = Shown::of(target, Some(&path), &answer, source.accepted());
+    let shown = Shown::of(target, Some(&path), &answer, &source.accepted());
     let Ok(first) = &answer.verdict else { return Err(shown.error(output.width)) };
     let present = PresentEnsemble {
         members: Membership::of([first.server.clone()]),

@@ -3,6 +3,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::accepting::Accepts;
 use super::anonymous::open_anonymous;
 use crate::apply::access;
 use crate::apply::journal::{Run, Runs};
@@ -13,7 +14,6 @@ use crate::check::CheckedPlan;
 use crate::ensemble::{ErrorCode, RequestError, Session, ZooKeeper};
 use crate::model::{Endpoint, Membership, Target};
 use crate::observe::{Facts, Finding, FindingKind, Observation};
-use crate::plan::Acceptance;
 use crate::saved;
 use crate::status::{JournalSeen, RunPosition};
 use crate::trust::FolderSeen;
@@ -95,6 +95,15 @@ pub(super) async fn read(
     })
 }
 
+/// What is asked of the runs.
+#[derive(Clone, Copy)]
+pub(super) enum Asked<'a> {
+    /// A saved plan.
+    Plan(&'a CheckedPlan),
+    /// A spec, with what is accepted.
+    Spec(&'a Target, Accepts<'a>),
+}
+
 impl Earlier {
     /// The runs.
     pub(super) fn runs(&self) -> &Runs {
@@ -104,11 +113,18 @@ impl Earlier {
     /// What an apply does about the runs.
     pub(super) fn decide(
         &self,
-        asked: ApplyRequest<'_>,
+        asked: Asked<'_>,
         facts: &Facts,
         abandon: Option<u64>,
     ) -> RunDecision<'_, CheckedPlan> {
-        decide(self.runs(), abandon, |run| resumed(asked, run, self.stored.as_ref(), facts))
+        let stored = self.stored.as_ref();
+        decide(self.runs(), abandon, |run| match asked {
+            Asked::Plan(checked) => resumed(ApplyRequest::Plan(checked), run, stored, facts),
+            Asked::Spec(target, accepts) => {
+                let accepted = accepts.for_run(run);
+                resumed(ApplyRequest::Target(target, &accepted), run, stored, facts)
+            }
+        })
     }
 }
 
@@ -140,7 +156,7 @@ pub(super) async fn open_runs(
     port: &ZooKeeper,
     seen: &Observation,
     facts: &Facts,
-    (target, accepted): (&Target, Option<&[Acceptance]>),
+    (target, accepted): (&Target, Option<Accepts<'_>>),
 ) -> Result<OpenRuns, Unread> {
     let finding = |kind| Finding { kind, server: None };
     if seen.folder == FolderSeen::Empty {
@@ -152,14 +168,14 @@ pub(super) async fn open_runs(
     let folder = earlier.journal.unproven().into_iter();
     let below = folder.chain(&earlier.runs().unproven);
     let below = below.map(|unproven| finding(FindingKind::FolderNotProven(unproven.clone())));
-    let by_spec = ApplyRequest::Target(target, accepted.unwrap_or_default());
-    let own = earlier.stored.as_ref().map(ApplyRequest::Plan);
+    let by_spec = Asked::Spec(target, accepted.unwrap_or_default());
+    let own = earlier.stored.as_ref().map(Asked::Plan);
     let asked = if accepted.is_some() { by_spec } else { own.unwrap_or(by_spec) };
     let open = earlier.decide(asked, facts, None).open();
     let kind = open.as_ref().map(|open| finding(open.finding(&earlier.journal, seen)));
     let RetiredFound { servers: retired, findings, rivals } = earlier.past.ask(port, seen).await;
     let findings = findings.into_iter().chain(below).chain(kind.clone()).collect();
-    let position = |asked: ApplyRequest<'_>| {
+    let position = |asked: Asked<'_>| {
         let open = earlier.decide(asked, facts, None).open()?;
         let done = open.done(&earlier.journal, seen).ok()?;
         let is_certain = earlier.journal.is_certain;

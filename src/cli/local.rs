@@ -263,7 +263,12 @@ impl RunHost for Local<'_> {
 }
 
 /// Asks a question on the terminal, laid out for this many columns; only `yes` is one.
-pub(super) async fn yes(question: &str, width: usize) -> bool {
+async fn yes(question: &str, width: usize) -> bool {
+    answer(question, width).await == "yes"
+}
+
+/// The answer to a question on the terminal, without the blanks around it; empty where there is none.
+pub(super) async fn answer(question: &str, width: usize) -> String {
     let mut text = Text::new();
     text.paragraph("", question, width);
     let question = text.to_string_with(false).trim_end().to_owned() + " ";
@@ -272,7 +277,10 @@ pub(super) async fn yes(question: &str, width: usize) -> bool {
         let mut answer = String::new();
         std::io::stdin().lock().read_line(&mut answer).map(|_| answer)
     });
-    matches!(asked.await, Ok(Ok(answer)) if answer.trim() == "yes")
+    match asked.await {
+        Ok(Ok(answer)) => answer.trim().to_owned(),
+        _ => String::new(),
+    }
 }
 
 /// The time of day.

@@ -3,8 +3,11 @@
 //!
 //! stdout carries the thing that was asked for, stderr everything else.
 
+mod accepting;
+mod access_args;
 mod anonymous;
 mod apply;
+mod apply_args;
 mod args;
 mod asker;
 mod assumed;

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use futures::future::join_all;
 
+use super::accepting::Accepts;
 use super::args::{Format, PlanArgs};
 use super::error::{CommandError, unwritable};
 use super::exit::Exit;
@@ -212,7 +213,9 @@ async fn seen(args: &PlanArgs, loaded: &Loaded, output: &Output) -> Outcome {
         }
     };
     let mut facts = Facts::of(&seen, target);
-    let open = match journal::open_runs(&port, &seen, &facts, (target, Some(&args.accept))).await {
+    let accepts = Accepts::of(&args.accept, spec);
+    accepts.note_ended(&loaded.path, output);
+    let open = match journal::open_runs(&port, &seen, &facts, (target, Some(accepts))).await {
         Ok(open) => open,
         Err(why) => {
             output.note(&not_known(&spec.ensemble, &why));
@@ -234,7 +237,7 @@ async fn seen(args: &PlanArgs, loaded: &Loaded, output: &Output) -> Outcome {
         let position = Some(Box::new(Position { run, is_certain, done, now: facts }));
         return Outcome::Planned(Box::new(checked), Some(Box::new(seen)), position);
     }
-    proposed(args, target, &facts, Some(Box::new(seen)))
+    proposed(args, (target, accepts), &facts, Some(Box::new(seen)))
 }
 
 fn not_known(ensemble: &str, why: &Unread) -> String {
@@ -255,7 +258,9 @@ fn assuming(args: &PlanArgs, loaded: &Loaded, live: &Path, output: &Output) -> O
     match assumed::config(live, spec, output) {
         Ok(config) => {
             let target = &spec.to_target();
-            proposed(args, target, &Facts::assumed(config, target), None)
+            let accepts = Accepts::of(&args.accept, spec);
+            accepts.note_ended(&loaded.path, output);
+            proposed(args, (target, accepts), &Facts::assumed(config, target), None)
         }
         Err(error) => Outcome::Failed(error),
     }
@@ -263,10 +268,14 @@ fn assuming(args: &PlanArgs, loaded: &Loaded, live: &Path, output: &Output) -> O
 
 fn proposed(
     args: &PlanArgs,
-    target: &Target,
+    (target, accepts): (&Target, Accepts<'_>),
     facts: &Facts,
     seen: Option<Box<Observation>>,
 ) -> Outcome {
+    let accepted = accepts.now();
+    let planned = |checked: CheckedPlan, seen| {
+        Outcome::Planned(Box::new(accepts.with_terms(checked)), seen, None)
+    };
     if let Some(restart) = &args.restart {
         let members = facts.base.membership.ids();
         let asked = restart.of(&members);
@@ -274,8 +283,8 @@ fn proposed(
             let what = format!("--restart {restart}: the ensemble has no member {stranger}");
             return Outcome::Failed(CommandError::new(CommandFailure::Usage, what));
         }
-        return match propose_restarts(target, facts, &args.accept, &asked) {
-            Some(Ok(checked)) => Outcome::Planned(Box::new(checked), seen, None),
+        return match propose_restarts(target, facts, &accepted, &asked) {
+            Some(Ok(checked)) => planned(checked, seen),
             Some(Err(refusal)) => Outcome::Refused(refusal, seen),
             None => {
                 Outcome::Failed(CommandError::new(CommandFailure::Usage, "no member to restart"))
@@ -283,8 +292,8 @@ fn proposed(
         };
     }
     let prefer = args.prefer.map(Prefer::from).unwrap_or_default();
-    match propose_preferring(target, facts, &args.accept, prefer) {
-        Ok(checked) => Outcome::Planned(Box::new(checked), seen, None),
+    match propose_preferring(target, facts, &accepted, prefer) {
+        Ok(checked) => planned(checked, seen),
         Err(refusal) => Outcome::Refused(refusal, seen),
     }
 }
@@ -330,7 +339,7 @@ fn texts(
                 let alone = outcomes.len() == 1 && is_new;
                 let rehearsed = alone.then(|| rehearsal::summary(checked, BESIDE_PLANNING));
                 let (rehearsed, flags) =
-                    (rehearsed.as_ref(), &flags(args, &checked.plan().accepted)[..]);
+                    (rehearsed.as_ref(), &flags(args, &checked.plan().accepted_by_flag())[..]);
                 all.section(screen(&PlanScreen {
                     origin: Origin::Made { spec, saved, flags, rehearsed },
                     observation: seen.as_deref(),
@@ -380,9 +389,9 @@ fn others(args: &PlanArgs, spec: &Spec, checked: &CheckedPlan, output: &Output) 
     let facts = &checked.plan().facts;
     let mut others = Vec::new();
     if let Some(chosen) = args.prefer {
-        let target = spec.to_target();
+        let (target, accepted) = (spec.to_target(), Accepts::of(&args.accept, spec).now());
         let price = |prefer: Prefer| {
-            Some((prefer, propose_preferring(&target, facts, &args.accept, prefer).ok()?))
+            Some((prefer, propose_preferring(&target, facts, &accepted, prefer).ok()?))
         };
         let prices: Vec<(Prefer, CheckedPlan)> =
             Prefer::ALL.into_iter().filter_map(price).collect();

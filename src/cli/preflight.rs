@@ -89,7 +89,7 @@ fn standalone(
 ) -> Exit {
     let path = args.file.display().to_string();
     let path = Some(&*path).filter(|_| matches!(source, Source::Spec(_)));
-    let shown = Shown::of(target, path, answer, source.accepted()).planned_next();
+    let shown = Shown::of(target, path, answer, &source.accepted()).planned_next();
     shown.print(args.format == TextOrJson::Json, Exit::Unsafe, output)
 }
 
@@ -161,7 +161,7 @@ fn next(
     let by_restarts = restarts_mend(&looked.checks);
     let plans_restarts = || {
         let facts = Facts::of(&looked.seen, target);
-        let plan = propose_restarts(target, &facts, source.accepted(), &BTreeSet::new());
+        let plan = propose_restarts(target, &facts, &source.accepted(), &BTreeSet::new());
         plan.is_some_and(|plan| plan.is_ok())
     };
     match (exit, source) {

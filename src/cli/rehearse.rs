@@ -1,5 +1,6 @@
 //! `zkplan rehearse`: a plan in the simulator, with every server and zone failing at every moment.
 
+use super::accepting::Accepts;
 use super::args::{RehearseArgs, TextOrJson};
 use super::error::CommandError;
 use super::exit::Exit;
@@ -59,7 +60,7 @@ fn planned(args: &RehearseArgs, spec: &Spec, output: &Output) -> Result<CheckedP
         let port = live::servers(target, &Named::of(target, None))?;
         Facts::of(&live::block_on(live::look(&port, target, output))??, target)
     };
-    propose(target, &facts, &args.accept).map_err(|refusal| {
+    propose(target, &facts, &Accepts::of(&args.accept, spec).now()).map_err(|refusal| {
         let path = args.file.display().to_string();
         let live = args.live.as_ref().map(|live| words_for_shell(&live.display().to_string()));
         let live = live.map(|live| format!(" --live {live}")).unwrap_or_default();

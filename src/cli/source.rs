@@ -100,11 +100,11 @@ impl Source {
         format!("{} --out {file}", self.plans(path))
     }
 
-    /// The risks that the file accepts.
-    pub(super) fn accepted(&self) -> &[Acceptance] {
+    /// The risks that a saved plan accepts and that no spec does.
+    pub(super) fn accepted(&self) -> Vec<Acceptance> {
         match self {
-            Self::Spec(_) => &[],
-            Self::Plan(checked) => &checked.plan().accepted,
+            Self::Spec(_) => Vec::new(),
+            Self::Plan(checked) => checked.plan().accepted_by_flag(),
         }
     }
 

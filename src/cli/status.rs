@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use futures::future::join_all;
 
+use super::accepting::Accepts;
 use super::args::{StatusArgs, TextOrJson};
 use super::error::{CommandError, exit_of_error};
 use super::exit::Exit;
@@ -24,7 +25,6 @@ use crate::observe::{
     Beside, ClientsOf, Facts, Identity, Observation, ObserveError, Question, add_owned, clients,
     contact, observe_confirmed,
 };
-use crate::plan::Acceptance;
 use crate::proposal::propose;
 use crate::render::status::{StatusOf, StatusScreen, one_line, screen};
 use crate::render::unreachable::{self, Reached};
@@ -181,8 +181,7 @@ impl Asked {
             Ok(seen) => seen,
             Err(error) => return Err(retired::named(port, &self.target, error).await),
         };
-        let none: &[Acceptance] = &[];
-        let accepted = self.spec.is_some().then_some(none);
+        let accepted = self.spec.as_ref().map(|(_, spec)| Accepts::of(&[], spec));
         // Without a spec the members are wanted as they are.
         let target = match &self.spec {
             Some(_) => self.target.clone(),
@@ -205,8 +204,10 @@ impl Asked {
         facts.findings.sort();
         let wanted = self.spec.is_some().then(|| match resumed {
             Some(position) => SpecVerdict::Resumes(Box::new(position)),
-            None => match propose(&target, &facts, none) {
-                Ok(checked) => SpecVerdict::Planned(Box::new(checked)),
+            None => match propose(&target, &facts, &accepted.unwrap_or_default().now()) {
+                Ok(checked) => {
+                    SpecVerdict::Planned(Box::new(accepted.unwrap_or_default().with_terms(checked)))
+                }
                 Err(refusal) => SpecVerdict::Refused(refusal),
             },
         });

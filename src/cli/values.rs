@@ -3,10 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::check::Law;
-use crate::explain;
-use crate::model::{Millis, ServerId};
-use crate::observe::{FindingKind, contact};
+use crate::model::{Millis, ServerId, risk_of};
+use crate::observe::contact;
 use crate::plan::{Acceptance, StepId};
 use crate::spec;
 
@@ -78,28 +76,22 @@ pub(super) fn duration(text: &str) -> Result<Millis, String> {
     text.parse().map_err(ToOwned::to_owned)
 }
 
+/// A risk that is accepted: `CODE`, or `CODE:STEP`.
 pub(super) fn acceptance(text: &str) -> Result<Acceptance, String> {
-    let (code, step) = match text.split_once(':') {
-        Some((code, step)) => (code.to_ascii_uppercase(), Some(StepId::new(step))),
-        None => (text.to_ascii_uppercase(), None),
-    };
-    let law = Law::ALL.into_iter().find(|law| law.code() == code);
-    match (law, &step) {
-        (Some(law), _) if !law.is_acceptable() => {
-            Err(format!("{code} cannot be accepted; see `zkplan explain {code}`"))
-        }
-        (Some(_), None) => Err(format!("{code} is accepted for one step, like {code}:join-2")),
-        (None, Some(_)) if FindingKind::ACCEPTED.contains(&&*code) => {
-            Err(format!("{code} is accepted without a step: --accept {code}"))
-        }
-        (Some(_), Some(_)) => Ok(Acceptance { code, step }),
-        (None, None) if FindingKind::ACCEPTED.contains(&&*code) => Ok(Acceptance { code, step }),
-        (None, _) if code.starts_with("ZKF") && explain::page(&code).is_some() => {
-            Err(format!("{code} blocks no plan: it needs no acceptance"))
-        }
-        (None, _) => {
-            Err(format!("`{code}` is not a code of a rule or finding; see `zkplan explain`"))
-        }
+    let (code, step) = risk_of(text)?;
+    Ok(Acceptance { code, step: step.map(StepId::new) })
+}
+
+/// The id of a plan: `sha256:` and 64 hex digits. The prefix may be left out.
+pub(super) fn plan_id(text: &str) -> Result<String, String> {
+    const PREFIX: &str = "sha256:";
+    let digits = text.strip_prefix(PREFIX).unwrap_or(text).to_ascii_lowercase();
+    if digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        Ok(format!("{PREFIX}{digits}"))
+    } else {
+        Err("give the whole plan id, like sha256:7f3a... with 64 hex digits; `zkplan show PLAN` \
+             prints it"
+            .to_owned())
     }
 }
 
@@ -116,6 +108,36 @@ pub(super) fn restarted(text: &str) -> Result<Restarted, String> {
 
 #[cfg(test)]
 mod tests {
+    use crate::check::Law;
+    use crate::explain;
+    use crate::model::acceptable_codes;
+    use crate::observe::FindingKind;
+
+    #[test]
+    fn what_can_be_accepted_is_what_the_rules_and_findings_say() {
+        let laws = Law::ALL.into_iter().filter(|law| law.is_acceptable()).map(Law::code);
+        let known: Vec<&str> = laws.chain(FindingKind::ACCEPTED).collect();
+        assert_eq!(acceptable_codes().collect::<Vec<_>>(), known);
+        for code in ["ZKQ", "ZKF"].iter().flat_map(|of| (1..50).map(move |n| format!("{of}{n}"))) {
+            if known.contains(&code.as_str()) {
+                continue;
+            }
+            let why = super::acceptance(&code).expect_err(&code);
+            assert_eq!(explain::page(&code).is_none(), why.contains("not a code"), "{code}: {why}");
+        }
+    }
+
+    #[test]
+    fn the_id_of_a_plan_is_given_whole() {
+        let digits = "0123456789abcdef".repeat(4);
+        let whole = format!("sha256:{digits}");
+        assert_eq!(super::plan_id(&whole).as_ref(), Ok(&whole));
+        assert_eq!(super::plan_id(&digits.to_uppercase()), Ok(whole));
+        for text in ["", "sha256:", "sha256:0123", "plan.json", &digits[1..]] {
+            assert!(super::plan_id(text).is_err(), "{text}");
+        }
+    }
+
     #[test]
     fn what_can_never_be_accepted_is_a_mistake_of_the_command_line() {
         let wrong = |text: &str| super::acceptance(text).expect_err(text);
@@ -123,12 +145,12 @@ mod tests {
             ("ZKQ3:join-4", "ZKQ3 cannot be accepted; see `zkplan explain ZKQ3`"),
             ("zku1", "ZKU1 cannot be accepted; see `zkplan explain ZKU1`"),
             ("ZKQ2", "ZKQ2 is accepted for one step, like ZKQ2:join-2"),
-            ("ZKF1:join-2", "ZKF1 is accepted without a step: --accept ZKF1"),
+            ("ZKF1:join-2", "ZKF1 is accepted without a step: ZKF1"),
             ("ZKF8", "ZKF8 blocks no plan: it needs no acceptance"),
         ] {
             assert_eq!(wrong(text), says);
         }
-        for text in ["probe", "exit-codes", "ZKQ99", ""] {
+        for text in ["probe", "exit-codes", "ZKQ99", "ZKF99", "ZKQ02", ""] {
             assert!(wrong(text).contains("is not a code of a rule or finding"), "{text}");
         }
         for text in ["zkq2:join-2", "ZKQ10:readdress-2", "ZKF1", "zkf13"] {

@@ -5,8 +5,10 @@
 //! model does no I/O, reads no clock and does not judge what is safe. It is tolerant: everything
 //! that a live ensemble shows can be held and printed back. `spec` is strict about what is wanted.
 
+mod accepted_risk;
 mod config;
 mod connect;
+mod day;
 mod folder;
 mod host;
 mod membership;
@@ -20,10 +22,12 @@ mod settings;
 mod target;
 mod timeouts;
 
+pub use accepted_risk::{AcceptedRisk, acceptable_codes, risk_of};
 pub use config::{ConfigParseError, ConfigVersion, EnsembleConfig, Zxid};
 pub use connect::{
     Auth, AuthScheme, Connect, Endpoint, Hooks, Mechanism, PasswordSource, Reach, Tls,
 };
+pub use day::Day;
 pub use folder::Folder;
 pub use host::Host;
 pub use membership::{Membership, MembershipParseError};

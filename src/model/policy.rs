@@ -92,6 +92,10 @@ pub struct Policy {
     pub reuse_ids: ReuseIds,
     /// Whether statically configured server lines get their client address.
     pub client_part: ClientPart,
+    /// Whether only a saved plan is applied: what a reviewer has seen, and nothing that is made
+    /// while it is applied.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub require_saved_plan: bool,
 }
 
 impl Default for Policy {
@@ -107,6 +111,7 @@ impl Default for Policy {
             standalone_enabled: StandaloneEnabled::Unknown,
             reuse_ids: ReuseIds::Never,
             client_part: ClientPart::Keep,
+            require_saved_plan: false,
         }
     }
 }

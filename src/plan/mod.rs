@@ -26,8 +26,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::diff::Change;
 use crate::model::{
-    ClientAddress, Connect, Hooks, Membership, Policy, Reach, Server, ServerId, Target,
-    TargetServer, WantedSettings,
+    AcceptedRisk, ClientAddress, Connect, Hooks, Membership, Policy, Reach, Server, ServerId,
+    Target, TargetServer, WantedSettings,
 };
 use crate::observe::Facts;
 
@@ -59,6 +59,8 @@ pub struct Plan {
     pub phases: Vec<Phase>,
     /// Risks that the operator accepted when the plan was made.
     pub accepted: Vec<Acceptance>,
+    /// Of these, those that a spec accepts, with reason and day.
+    pub terms: Vec<AcceptedRisk>,
     /// The path of the spec from which it was made, if it was read from a file. It has no effect on
     /// the meaning of the plan.
     pub spec: Option<PathBuf>,
@@ -114,6 +116,18 @@ impl Plan {
     /// Whether it restarts members. Such a plan has no steps of another kind.
     pub fn restarts_servers(&self) -> bool {
         self.phases.iter().any(|phase| phase.kind == PhaseKind::Restart)
+    }
+
+    /// The risks that were accepted for this plan alone, and in no spec.
+    pub fn accepted_by_flag(&self) -> Vec<Acceptance> {
+        let is_free = |risk: &&Acceptance| self.terms_of(risk).is_none();
+        self.accepted.iter().filter(is_free).cloned().collect()
+    }
+
+    /// Why and until when a spec accepts a risk; `None` where none does.
+    pub fn terms_of(&self, risk: &Acceptance) -> Option<&AcceptedRisk> {
+        let step = risk.step.as_ref().map(StepId::as_str);
+        self.terms.iter().find(|one| one.code == risk.code && one.step.as_deref() == step)
     }
 
     /// How many reconfig requests the plan sends.

@@ -96,6 +96,7 @@ fn at_the_door(end: &Outcome, screen: &EndScreen<'_>) -> Option<(String, String)
         | Outcome::Foreign { .. }
         | Outcome::Interrupted { .. }
         | Outcome::Gate { .. }
+        | Outcome::LeaderMoved { .. }
         | Outcome::Hook { .. }
         | Outcome::RanOut { .. }
         | Outcome::DataDiffer(_)
@@ -265,6 +266,17 @@ fn hook(step: &StepId, how: &HookEnd, (again, go_on): (&str, &str)) -> (String, 
     )
 }
 
+/// The leader would have to change, and only a run in which it stays was approved.
+fn leader_moved(step: &StepId, leader: ServerId, again: &str) -> (String, String) {
+    (
+        format!(
+            "server {leader} leads now, and {step} would make another server the leader. Only a run \
+             without a leader change was approved."
+        ),
+        format!("{again} asks for approval, and does the rest"),
+    )
+}
+
 /// A server that was restarted to no effect.
 fn old_settings(
     server: ServerId,
@@ -309,6 +321,7 @@ fn on_the_way(end: &Outcome, screen: &EndScreen<'_>) -> (String, String) {
                 again_and_again(approve, occupied, again)
             ),
         ),
+        Outcome::LeaderMoved { step, leader } => leader_moved(step, *leader, again),
         Outcome::Hook { step, how } => hook(step, how, (again, &go_on)),
         Outcome::RanOut { waits, .. } => (
             "timed out. It is safe to leave the ensemble as it is.".to_owned(),

@@ -128,6 +128,7 @@ fn spec(wanted: Vec<Server>) -> Spec {
         leaving_zones: BTreeMap::new(),
         settings: WantedSettings::default(),
         policy: Policy::default(),
+        accept: Vec::new(),
         hooks: Hooks::default(),
     }
 }

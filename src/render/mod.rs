@@ -5,6 +5,7 @@
 //! Sentences are made here and nowhere else; what they are made from are the typed values of
 //! `observe`, `plan`, `check`, `proposal` and `status`.
 
+mod approval;
 pub mod changes;
 mod clients;
 pub mod commands;
@@ -13,6 +14,7 @@ pub mod data_directory;
 pub mod data_files;
 pub mod dot;
 pub mod ends;
+pub mod explained_steps;
 pub mod file_findings;
 mod files;
 mod findings;
@@ -58,6 +60,7 @@ pub mod unreachable;
 mod waits;
 mod why;
 
+pub use approval::{beyond_approval, unexpected_plan};
 pub use complaints::complaints;
 pub use findings::finding as words_for_finding;
 pub use open_run::progress as words_for_progress;

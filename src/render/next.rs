@@ -65,6 +65,7 @@ pub(super) fn command(screen: &EndScreen<'_>) -> Option<String> {
         | Outcome::Unreachable
         | Outcome::LockLost { .. }
         | Outcome::Interrupted { .. }
+        | Outcome::LeaderMoved { .. }
         | Outcome::Hook { .. }
         | Outcome::RanOut { .. }
         | Outcome::DataDiffer(_)

@@ -13,9 +13,11 @@ use super::{
 };
 use crate::check::CheckedPlan;
 use crate::joiner::to_start;
+use crate::model::AcceptedRisk;
 use crate::observe::{Facts, Finding, LeftToDo, Level, Observation, Obstacle};
 use crate::plan::{Acceptance, Done, Plan, StepId};
 use crate::prediction::Prediction;
+use crate::proposal::acceptance;
 use crate::rehearsal::{Rehearsal, Unrehearsed};
 use crate::status::OpenRunSeen;
 
@@ -82,9 +84,9 @@ impl Resumed<'_> {
     pub(super) fn accepts(&self, plan: &Plan) -> Vec<Acceptance> {
         let weighty = self.now.findings.iter().filter(|f| f.kind.level() == Level::Accept);
         let found = weighty.map(|f| Acceptance { code: f.kind.code().to_owned(), step: None });
-        let mut all = plan.accepted.clone();
+        let mut all = plan.accepted_by_flag();
         for risk in self.accepted.iter().cloned().chain(found) {
-            if !all.contains(&risk) {
+            if !all.contains(&risk) && plan.terms_of(&risk).is_none() {
                 all.push(risk);
             }
         }
@@ -156,7 +158,7 @@ pub fn screen(screen: &PlanScreen<'_>) -> Text {
         text.section(findings);
         text.section(no_changes(screen));
         if facts.findings.iter().find_map(OpenRunSeen::of).is_some() {
-            text.append(next(&origin, (plan, facts), &plan.accepted, width));
+            text.append(next(&origin, (plan, facts), &plan.accepted_by_flag(), width));
         } else {
             text.append(saved_without_changes(&origin, width));
         }
@@ -188,7 +190,7 @@ pub fn screen(screen: &PlanScreen<'_>) -> Text {
         };
         text.append(rehearse::below(rehearsed, &command, width));
     }
-    let accepted = resumed.map_or_else(|| plan.accepted.clone(), |resumed| resumed.accepts(plan));
+    let accepted = resumed.map_or_else(|| plan.accepted_by_flag(), |resumed| resumed.accepts(plan));
     text.append(next(&origin, (plan, facts), &accepted, width));
     text
 }
@@ -318,11 +320,19 @@ pub fn accepted(checked: &CheckedPlan, findings: &[Finding], width: usize) -> Te
     let later = checked.plan().accepted.iter().filter(|risk| {
         risk.step.is_none() && !now.iter().any(|breach| law::code(breach) == risk.code)
     });
-    let later: Vec<String> = later.map(phrases::acceptance).collect();
+    let later: Vec<String> = later
+        .map(|risk| match checked.plan().terms_of(risk) {
+            Some(terms) => format!("{} ({})", phrases::acceptance(risk), accepted_until(terms)),
+            None => phrases::acceptance(risk),
+        })
+        .collect();
     for breach in now {
         let lead = Line::new(Style::Bold, "Accepted risk  ");
         let risk = format!("{}: {}", law::place(breach), law::risk(breach, findings));
         text.paragraph(lead, Line::new(Style::Bold, risk), width);
+        if let Some(terms) = checked.plan().terms_of(&acceptance(breach)) {
+            text.paragraph("               ", accepted_until(terms), width);
+        }
     }
     if !later.is_empty() {
         let lead = Line::new(Style::Bold, "Accepted in advance  ");
@@ -333,6 +343,11 @@ pub fn accepted(checked: &CheckedPlan, findings: &[Finding], width: usize) -> Te
         text.paragraph(lead, Line::new(Style::Bold, what), width);
     }
     text
+}
+
+/// Until when a spec accepts a risk, and why.
+fn accepted_until(AcceptedRisk { reason, until, .. }: &AcceptedRisk) -> String {
+    format!("accepted in the spec until {until}: {reason}")
 }
 
 /// One line that says it all, and no more than the report does.

@@ -166,9 +166,15 @@ pub enum CommandFailure {
     ApprovalMissing,
     /// The operator did not approve.
     ApprovalRefused,
+    /// The plan does more than `--auto-approve=WHAT` approves.
+    BeyondApproval,
+    /// The spec has only saved plans applied (`policy.requireSavedPlan`).
+    PlanNotSaved,
 
     /// The live ensemble is not in a state of the plan.
     Stale,
+    /// The plan is not the one that was expected (`--expect-plan`).
+    UnexpectedPlan,
     /// Another run is open.
     OtherRun,
     /// The run whose plan was to be applied is gone.
@@ -189,6 +195,8 @@ pub enum CommandFailure {
     LockLost,
     /// A gate is closed, and there is no terminal to approve it.
     GateClosed,
+    /// The leader has changed, and only a run in which it stays was approved.
+    LeaderMoved,
     /// A command of the plan failed.
     HookFailed,
 
@@ -295,6 +303,7 @@ impl CommandFailure {
             Outcome::LockLost { .. } => Self::LockLost,
             Outcome::Interrupted { .. } => Self::Interrupted,
             Outcome::Gate { .. } => Self::GateClosed,
+            Outcome::LeaderMoved { .. } => Self::LeaderMoved,
             Outcome::Hook { how: HookEnd::TimedOut, .. } => Self::HookTimedOut,
             Outcome::Hook {
                 how:
@@ -337,16 +346,22 @@ impl CommandFailure {
             | Self::OldSettings
             | Self::NotGranted
             | Self::NotRehearsed => ErrorKind::Unsafe,
-            Self::ApprovalMissing | Self::ApprovalRefused => ErrorKind::NotApproved,
+            Self::ApprovalMissing
+            | Self::ApprovalRefused
+            | Self::BeyondApproval
+            | Self::PlanNotSaved => ErrorKind::NotApproved,
             Self::Stale
+            | Self::UnexpectedPlan
             | Self::OtherRun
             | Self::RunGone
             | Self::Overtaken
             | Self::ForeignChange => ErrorKind::Stale,
             Self::Locked | Self::OtherLock => ErrorKind::Locked,
-            Self::Interrupted | Self::LockLost | Self::GateClosed | Self::HookFailed => {
-                ErrorKind::Stopped
-            }
+            Self::Interrupted
+            | Self::LockLost
+            | Self::GateClosed
+            | Self::LeaderMoved
+            | Self::HookFailed => ErrorKind::Stopped,
             Self::HookTimedOut | Self::TimedOut => ErrorKind::TimedOut,
             Self::NoAnswer
             | Self::NoQuorum

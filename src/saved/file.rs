@@ -12,8 +12,8 @@ use crate::check::CheckedPlan;
 use crate::diff::diff;
 use crate::document::canonical;
 use crate::model::{
-    Connect, EnsembleConfig, Hooks, Membership, Policy, Reach, Reconfig, Server, ServerId,
-    SettingName, VoteWeight, WantedSettings,
+    AcceptedRisk, Connect, EnsembleConfig, Hooks, Membership, Policy, Reach, Reconfig, Server,
+    ServerId, SettingName, VoteWeight, WantedSettings,
 };
 use crate::observe::{DataSeen, Facts, Finding, Identity, Obstacle, contact};
 use crate::plan::{
@@ -47,6 +47,9 @@ pub struct KeptPlan {
     policy: Policy,
     /// Risks that were accepted by name.
     accepted: Vec<Acceptance>,
+    /// Of these, those that the spec accepts, with reason and last day.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    terms: Vec<AcceptedRisk>,
     /// How to reach the ensemble; no secrets.
     connect: Connect,
     /// Where each wanted server is asked, by server id.
@@ -203,7 +206,7 @@ struct PlaceShape {
 /// The identity of a plan: a digest of what it means.
 ///
 /// It covers the identity of the ensemble, base and target membership, the groups of steps with
-/// their rules, accepted risks, policy and hooks. It leaves out versions, leader, liveness, figures,
+/// their rules, accepted risks with their reasons and days, policy and hooks. It leaves out versions, leader, liveness, figures,
 /// time and lines, so that an approval survives whatever does not change the meaning.
 pub fn plan_id(plan: &Plan) -> String {
     format!("sha256:{}", sha256(&canonical(&meaning(plan), false)))
@@ -221,6 +224,9 @@ fn meaning(plan: &Plan) -> Value {
         "policy": plan.policy,
         "hooks": plan.hooks,
     });
+    if !plan.terms.is_empty() {
+        meaning["terms"] = json!(plan.terms);
+    }
     if !plan.settings.is_empty() {
         meaning["settings"] = json!(plan.settings);
     }
@@ -252,6 +258,7 @@ impl KeptPlan {
             min_tolerance: plan.min_tolerance,
             policy: plan.policy.clone(),
             accepted: plan.accepted.clone(),
+            terms: plan.terms.clone(),
             connect: plan.connect.clone(),
             reach: plan.reach.iter().map(|(id, at)| (id.to_string(), ReachShape::of(at))).collect(),
             hooks: plan.hooks.clone(),
@@ -291,6 +298,7 @@ impl KeptPlan {
             changes: if restarts { Vec::new() } else { differing.changes },
             phases,
             accepted: self.accepted,
+            terms: self.terms,
             spec: self.spec,
         };
         let mut ids = BTreeSet::new();

@@ -3,6 +3,7 @@
 //! Strict where `model` is tolerant: unknown and duplicate keys, wildcard quorum hosts and shared
 //! addresses are errors with a place in the file. No I/O: callers pass the text.
 
+mod acceptances;
 mod addresses;
 mod claims;
 mod complaint;
@@ -26,8 +27,8 @@ pub use servers::NO_CLIENT_PART as NO_CLIENT_PORT;
 pub use write::write;
 
 use crate::model::{
-    Connect, Endpoint, Hooks, Membership, Policy, Server, ServerId, Target, TargetServer,
-    WantedSettings,
+    AcceptedRisk, Connect, Endpoint, Hooks, Membership, Policy, Server, ServerId, Target,
+    TargetServer, WantedSettings,
 };
 
 /// The desired ensemble.
@@ -45,6 +46,8 @@ pub struct Spec {
     pub settings: WantedSettings,
     /// What is asked of the way there.
     pub policy: Policy,
+    /// Risks that it accepts, each until a day.
+    pub accept: Vec<AcceptedRisk>,
     /// Commands that start and stop servers.
     pub hooks: Hooks,
 }
@@ -92,8 +95,17 @@ fn walk(reader: &mut read::Reader, tree: &tree::Node) -> Option<Spec> {
         reader.complain(place::Place::START, "the spec is empty", "nothing here", remedy);
         return None;
     }
-    let known =
-        ["apiVersion", "ensemble", "connect", "servers", "settings", "policy", "hooks", "zones"];
+    let known = [
+        "apiVersion",
+        "ensemble",
+        "connect",
+        "servers",
+        "settings",
+        "policy",
+        "accept",
+        "hooks",
+        "zones",
+    ];
     let file = reader.fields(tree, "the spec", &known)?;
     let version = format!("begin with `apiVersion: {}`", sections::API_VERSION);
     if let Some(node) = reader.needed(&file, "apiVersion", "the spec", &version) {
@@ -109,6 +121,7 @@ fn walk(reader: &mut read::Reader, tree: &tree::Node) -> Option<Spec> {
     let zones = file.get("zones").map(|node| reader.leaving_zones(node, &mut entries));
     let settings = file.get("settings").map(|node| reader.settings(node)).unwrap_or_default();
     let policy = file.get("policy").map(|node| reader.policy(node)).unwrap_or_default();
+    let accept = file.get("accept").map(|node| reader.acceptances(node)).unwrap_or_default();
     let hooks = file.get("hooks").map(|node| reader.hooks(node)).unwrap_or_default();
     let servers = entries.into_iter().filter_map(|entry| entry.wanted);
     Some(Spec {
@@ -118,6 +131,7 @@ fn walk(reader: &mut read::Reader, tree: &tree::Node) -> Option<Spec> {
         leaving_zones: zones.unwrap_or_default(),
         settings,
         policy,
+        accept,
         hooks,
     })
 }

@@ -177,6 +177,15 @@ impl Reader {
         Some(text)
     }
 
+    /// Reads true or false.
+    pub(super) fn bool(&mut self, node: &Node, what: &str) -> Option<bool> {
+        let Value::Bool(value) = node.value else {
+            self.wrong_type(node, what, "true or false");
+            return None;
+        };
+        Some(value)
+    }
+
     /// Reads a whole number.
     pub(super) fn whole(
         &mut self,

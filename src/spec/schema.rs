@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::sections::{API_VERSION, LABEL_PATTERN};
 use super::servers::{CLIENT_PORT, ELECTION_PORT, QUORUM_PORT, ZONE_PATTERN};
 use super::settings_section::{BOUND_PATTERN, VERSION_PATTERN};
-use crate::model::{Bound, Connect, FOUR_LETTER_WORDS, Hooks, Policy};
+use crate::model::{Bound, Connect, Day, FOUR_LETTER_WORDS, Hooks, Policy};
 
 /// What a host can be; that it means something is left to the parser.
 const HOST_PATTERN: &str =
@@ -90,6 +90,8 @@ struct SpecFile {
     settings: Option<SettingsMap>,
     /// What is asked of the way there.
     policy: Option<Policy>,
+    /// Risks that are accepted, each until a day.
+    accept: Option<Vec<AcceptEntry>>,
     /// Commands that start and stop servers; none by default.
     hooks: Option<Hooks>,
     /// Failure domains of present servers that are no longer listed, and of servers given as a
@@ -97,6 +99,21 @@ struct SpecFile {
     #[schemars(schema_with = "zones")]
     #[serde(default)]
     zones: (),
+}
+
+/// A risk that is accepted.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct AcceptEntry {
+    /// The code of a finding, like `ZKF1`, or of a safety rule at a step, like `ZKQ2:join-2`.
+    #[schemars(regex(pattern = r"^[Zz][Kk]([Ff](1|2|5|13|20|24)|[Qq](2|10):.+)$"))]
+    rule: String,
+    /// Why.
+    #[schemars(length(min = 1, max = 300))]
+    reason: String,
+    /// The last day on which it is accepted, in UTC; from then on the finding or rule counts again.
+    until: Day,
 }
 
 /// A server, as a map or as ZooKeeper's own line.

@@ -307,6 +307,7 @@ impl Reader {
             "standaloneEnabled",
             "reuseIds",
             "clientPart",
+            "requireSavedPlan",
         ];
         let mut policy = Policy::default();
         let Some(map) = self.fields(node, "`policy`", &known) else { return policy };
@@ -344,6 +345,9 @@ impl Reader {
         self.set(&map, "reuseIds", &reuse_ids, &mut policy.reuse_ids);
         let client_part = [("keep", ClientPart::Keep), ("write", ClientPart::Write)];
         self.set(&map, "clientPart", &client_part, &mut policy.client_part);
+        if let Some(node) = map.get("requireSavedPlan") {
+            policy.require_saved_plan = self.bool(node, "`requireSavedPlan`").unwrap_or_default();
+        }
         policy
     }
 

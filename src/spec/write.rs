@@ -9,8 +9,8 @@ use super::servers::{CLIENT_PORT, ELECTION_PORT, NO_CLIENT_PORT, QUORUM_PORT};
 use super::shown::is_hidden;
 use super::{Spec, WantedServer};
 use crate::model::{
-    Auth, Bound, ClientAddress, Connect, Hooks, Mechanism, PasswordSource, Policy, Role, Timeouts,
-    VoteWeight, WantedSetting, WantedSettings,
+    AcceptedRisk, Auth, Bound, ClientAddress, Connect, Hooks, Mechanism, PasswordSource, Policy,
+    Role, Timeouts, VoteWeight, WantedSetting, WantedSettings,
 };
 
 /// What editors look for to find the schema, beside the spec, and how it comes to be there.
@@ -46,6 +46,7 @@ impl Display for File<'_> {
         zones(out, self.spec)?;
         settings(out, &self.spec.settings)?;
         policy(out, &self.spec.policy)?;
+        accept(out, &self.spec.accept)?;
         hooks(out, &self.spec.hooks)
     }
 }
@@ -227,6 +228,18 @@ fn policy(out: &mut Formatter<'_>, policy: &Policy) -> fmt::Result {
 /// A word of the policy; a length of time begins with a digit and is plain all the same.
 fn scalar_or_duration(word: &str) -> String {
     if word.parse::<crate::model::Millis>().is_ok() { word.to_owned() } else { scalar(word) }
+}
+
+fn accept(out: &mut Formatter<'_>, accept: &[AcceptedRisk]) -> fmt::Result {
+    if accept.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "accept:")?;
+    accept.iter().try_for_each(|AcceptedRisk { code, step, reason, until }| {
+        let step = step.as_ref().map(|step| format!(":{step}")).unwrap_or_default();
+        let (rule, reason) = (scalar(&format!("{code}{step}")), quote(reason));
+        writeln!(out, "  - {{ rule: {rule}, reason: {reason}, until: {until} }}")
+    })
 }
 
 fn hooks(out: &mut Formatter<'_>, hooks: &Hooks) -> fmt::Result {

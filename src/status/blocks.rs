@@ -52,7 +52,11 @@ pub(super) fn blocks(
     findings: &[Finding],
 ) -> Vec<Block> {
     let unhealthy = broken_now(known.facts).into_iter().map(Block::Unhealthy);
-    let found = findings.iter().filter_map(of_finding);
+    let accepted = known.wanted.map(|wanted| &wanted.plan().accepted[..]).unwrap_or_default();
+    let is_accepted = |found: &&Finding| {
+        accepted.iter().any(|risk| risk.code == found.kind.code() && risk.step.is_none())
+    };
+    let found = findings.iter().filter(|found| !is_accepted(found)).filter_map(of_finding);
     let lock = known.journal.and_then(|journal| journal.lock.as_ref());
     let lock = lock.map(|lock| Block::Locked(lock.text.clone()));
     let is_in_the_way = |run: &&OpenRunSeen| known.wanted.is_none() || run.not_resumed.is_some();

@@ -65,7 +65,7 @@ fn a_torn_or_foreign_or_newer_plan_is_65() {
         assert_eq!(desk.zkplan(&["show", "foreign.json"]).code, 65, "{text:.20}");
     }
     let newer =
-        desk.read("plan.json").replace("\"formatVersion\": \"2.3\"", "\"formatVersion\": \"3.0\"");
+        desk.read("plan.json").replace("\"formatVersion\": \"2.4\"", "\"formatVersion\": \"3.0\"");
     desk.write("newer.json", &newer);
     let answer = desk.zkplan(&["show", "newer.json"]);
     assert_eq!(answer.code, 65);

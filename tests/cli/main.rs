@@ -1,6 +1,7 @@
 //! The command line as a user types it, without any server: exit codes, streams, files.
 
 mod answers;
+mod approving;
 mod cases;
 mod commands;
 mod comments;

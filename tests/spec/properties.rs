@@ -11,10 +11,10 @@ use proptest::option;
 use proptest::prelude::*;
 use zkplan::import::{self, File, Note, ServerFiles};
 use zkplan::model::{
-    AddAs, Auth, AuthScheme, Bound, ClientAddress, ClientPart, Connect, Cutover, FOUR_LETTER_WORDS,
-    Folder, Hooks, Host, Millis, MinTolerance, PasswordSource, PeerAddress, Policy, ReuseIds, Role,
-    Server, ServerId, ServerVersion, SettingName, StandaloneEnabled, Timeouts, Tls, VoteWeight,
-    WantedSettings, ZonePolicy,
+    AcceptedRisk, AddAs, Auth, AuthScheme, Bound, ClientAddress, ClientPart, Connect, Cutover,
+    FOUR_LETTER_WORDS, Folder, Hooks, Host, Millis, MinTolerance, PasswordSource, PeerAddress,
+    Policy, ReuseIds, Role, Server, ServerId, ServerVersion, SettingName, StandaloneEnabled,
+    Timeouts, Tls, VoteWeight, WantedSettings, ZonePolicy,
 };
 use zkplan::spec::{self, Spec, WantedServer};
 
@@ -153,7 +153,7 @@ fn policy() -> impl Strategy<Value = Policy> {
         StandaloneEnabled::True,
         StandaloneEnabled::False,
     ]);
-    (tolerance, zones, cutover, standalone, any::<[bool; 3]>(), 0_u32..9, millis()).prop_map(
+    (tolerance, zones, cutover, standalone, any::<[bool; 4]>(), 0_u32..9, millis()).prop_map(
         |(min_tolerance, zones, cutover, standalone_enabled, words, count, stable_for)| Policy {
             min_tolerance,
             zones,
@@ -165,8 +165,22 @@ fn policy() -> impl Strategy<Value = Policy> {
             standalone_enabled,
             reuse_ids: if words[1] { ReuseIds::Never } else { ReuseIds::Blank },
             client_part: if words[2] { ClientPart::Keep } else { ClientPart::Write },
+            require_saved_plan: words[3],
         },
     )
+}
+
+fn accept() -> impl Strategy<Value = Vec<AcceptedRisk>> {
+    let rule =
+        prop::sample::subsequence(vec!["ZKF1", "ZKF13", "ZKQ2:join-2", "ZKQ10:leave-1,4..7"], 0..4);
+    (rule, "[ -~äß]{0,20}[a-z]", 1_u8..=28).prop_map(|(rules, reason, day)| {
+        let accepted = |rule: &str| {
+            let (code, step) = zkplan::model::risk_of(rule).expect("a risk");
+            let until = format!("2026-02-{day:02}").parse().expect("a day");
+            AcceptedRisk { code, step, reason: reason.clone(), until }
+        };
+        rules.into_iter().map(accepted).collect()
+    })
 }
 
 fn hooks() -> impl Strategy<Value = Hooks> {
@@ -197,10 +211,10 @@ fn settings() -> impl Strategy<Value = WantedSettings> {
 fn spec() -> impl Strategy<Value = Spec> {
     let label = "[a-z0-9][a-z0-9.-]{0,20}";
     let former = btree_map((1_i64..=254).prop_map(ServerId::new), zone(), 0..3);
-    (label, connect(), servers(), former, settings(), policy(), hooks()).prop_map(
-        |(ensemble, connect, servers, mut leaving_zones, settings, policy, hooks)| {
+    (label, connect(), servers(), former, settings(), policy(), accept(), hooks()).prop_map(
+        |(ensemble, connect, servers, mut leaving_zones, settings, policy, accept, hooks)| {
             leaving_zones.retain(|id, _| !servers.contains_key(id));
-            Spec { ensemble, connect, servers, leaving_zones, settings, policy, hooks }
+            Spec { ensemble, connect, servers, leaving_zones, settings, policy, accept, hooks }
         },
     )
 }

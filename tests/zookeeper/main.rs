@@ -23,6 +23,7 @@ mod apply_refusals;
 mod apply_reordered;
 mod apply_syncing;
 mod applying;
+mod approvals;
 mod as_planned;
 mod conformance;
 #[path = "../cli/consoles.rs"]

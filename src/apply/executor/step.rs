@@ -187,6 +187,9 @@ impl Executor {
             let mut waits = Vec::new();
             let mut done = Vec::new();
             for (kind, _, step) in candidates {
+                if let Some(end) = self.would_move_leader(&step, view) {
+                    return self.stop(end);
+                }
                 match self.judge(view, now_ms).step(kind, &step) {
                     Verdict::AlreadyDone => done.push((kind, step)),
                     Verdict::Proceed => return self.take(&step, view, now_ms),
@@ -211,6 +214,14 @@ impl Executor {
                 }
             }
         }
+    }
+
+    /// Where only a run in which the leader stays was approved: the end before a step in which it
+    /// changes. The leader goes last, so that by then all else is done.
+    fn would_move_leader(&self, step: &Step, view: &RunView) -> Option<Outcome> {
+        let leader = view.facts.leader.filter(|_| self.options.approved.keeps_leader)?;
+        let step = Some(step).filter(|step| step.hands_over(leader))?.id.clone();
+        Some(Outcome::LeaderMoved { step, leader })
     }
 
     /// The steps that may be next, each with its phase's kind and rule.

@@ -1,25 +1,28 @@
 //! What is shown and agreed on before the session of a run is opened.
 
-use super::super::args::{ApplyArgs, Approval};
-use super::super::error::{CommandError, next};
+use clap::ValueEnum as _;
+
+use super::super::args::{ApplyArgs, Approval, AutoApprove};
+use super::super::error::CommandError;
 use super::super::output::Output;
 use super::super::source::Source;
 use super::super::{local, secret};
 use super::ready::{Ready, ready};
-use super::typed::{refuse, typed};
-use crate::apply::Outcome;
+use super::typed::{refuse, typed, with_next};
 use crate::apply::access::{Recipient, Signer};
 use crate::apply::judge::{Approved, Judge, RunState, Verdict};
 use crate::apply::leaving::{known_endpoints, leaving_now};
 use crate::apply::run_view::{self, awaited, leaving};
+use crate::apply::{ApprovalScope, Outcome};
 use crate::ensemble::ZooKeeper;
 use crate::model::{ServerId, Target};
 use crate::observe::Facts;
-use crate::plan::{Action, PhaseKind};
+use crate::plan::{Acceptance, Action, PhaseKind};
 use crate::render::commands::question;
+use crate::render::explained_steps::{all_explained, explained};
 use crate::render::plan::{Origin, PlanFile, PlanScreen, Resumed, SpecFile, screen};
 use crate::render::signing_in::announced;
-use crate::render::words_for_acceptance;
+use crate::render::{beyond_approval, words_for_acceptance};
 use crate::report::error::CommandFailure;
 use crate::saved;
 
@@ -35,11 +38,14 @@ pub(super) async fn agreed(
     let Some(ready) = ready(args, source, target, port, output).await? else { return Ok(None) };
     show(args, source, target, &ready, output);
     note_accepted_in_advance(args, &ready, output);
+    if let Some(what) = args.auto_approve {
+        covered(what, args, &ready, output)?;
+    }
     announce(args, source, target, (&ready, port), output).await?;
     if let Some(end) = closed_gate(args, &ready, port).await {
         return Err(refuse((args, source), &end, output));
     }
-    if !args.auto_approve {
+    if args.auto_approve.is_none() {
         approve(args, &ready, output).await?;
     }
     Ok(Some(ready))
@@ -94,7 +100,7 @@ async fn closed_gate(args: &ApplyArgs, ready: &Ready, port: &ZooKeeper) -> Optio
     let plan = ready.checked.plan();
     let next = plan.next_steps(&ready.done, ready.seen.leader);
     let gate = next.first().filter(|step| matches!(step.action, Action::Gate(_)))?;
-    if !args.auto_approve && is_interactive() {
+    if args.auto_approve.is_none() && is_interactive() {
         return None;
     }
     let mut view = run_view::run_view(plan, &plan.to_target(), &ready.seen);
@@ -104,7 +110,7 @@ async fn closed_gate(args: &ApplyArgs, ready: &Ready, port: &ZooKeeper) -> Optio
         checked: &ready.checked,
         view: &view,
         memory: &RunState::default(),
-        approved: &approved(args),
+        approved: &approved(args, &ready.accepted),
         no_hooks: args.no_hooks,
         now_ms: 0,
     };
@@ -114,8 +120,10 @@ async fn closed_gate(args: &ApplyArgs, ready: &Ready, port: &ZooKeeper) -> Optio
     }
 }
 
-pub(super) fn approved(args: &ApplyArgs) -> Approved {
-    let mut approved = Approved { accepted: args.accept.clone(), ..Approved::default() };
+pub(super) fn approved(args: &ApplyArgs, accepted: &[Acceptance]) -> Approved {
+    let keeps_leader = args.auto_approve.is_some_and(|what| what.keeps_leader());
+    let accepted = accepted.to_vec();
+    let mut approved = Approved { keeps_leader, accepted, ..Approved::default() };
     for approval in &args.approve {
         match approval {
             Approval::Cutover => approved.cutover = true,
@@ -145,7 +153,7 @@ fn show(args: &ApplyArgs, source: &Source, target: &Target, ready: &Ready, outpu
         is_certain,
         done,
         now: &now,
-        accepted: &args.accept,
+        accepted: &ready.accepted,
     });
     let checked = &ready.checked;
     let view = PlanScreen { origin, observation: seen, checked, resumed, width: output.width };
@@ -160,31 +168,100 @@ fn show(args: &ApplyArgs, source: &Source, target: &Target, ready: &Ready, outpu
     }
 }
 
+/// Refuses a plan that does more than is approved without a question.
+fn covered(
+    what: AutoApprove,
+    args: &ApplyArgs,
+    ready: &Ready,
+    output: &Output,
+) -> Result<(), CommandError> {
+    let scope = ApprovalScope::from(what);
+    let beyond = scope.beyond(&ready.checked, &ready.done, ready.seen.leader);
+    if beyond.is_empty() {
+        return Ok(());
+    }
+    let word = what.to_possible_value().expect("no value is hidden").get_name().to_owned();
+    let error = CommandError::new(
+        CommandFailure::BeyondApproval,
+        beyond_approval(&word, scope, &beyond, ready.seen.leader),
+    );
+    Err(with_next(error, &typed(args, &args.file.display().to_string()), output))
+}
+
+/// Asks for approval until there is an answer that is no question.
 async fn approve(args: &ApplyArgs, ready: &Ready, output: &Output) -> Result<(), CommandError> {
-    let missing = |error: CommandError, command: &str| {
-        let mut text = error.to_text(output.width);
-        text.append(next(command));
-        error.hint(command).shown_as(text)
-    };
+    let missing = |error: CommandError, command: &str| with_next(error, command, output);
     if !is_interactive() {
         let what = "approval is required, but there is no terminal";
         let error = CommandError::new(CommandFailure::ApprovalMissing, what)
             .hint("add --auto-approve if the plan was approved before; nothing was changed");
-        return Err(missing(error, &format!("{} --auto-approve", typed(args))));
+        return Err(missing(
+            error,
+            &format!("{} --auto-approve", typed(args, &args.file.display().to_string())),
+        ));
     }
     let what = question(ready.checked.plan(), &ready.done, args.no_hooks);
-    let question = format!("{what} Type \"yes\" to apply this plan. Anything else cancels:");
-    if local::yes(&question, output.width).await {
-        return Ok(());
+    let question = format!(
+        "{what} Type \"yes\" to apply this plan, \"details\" or \"why N\" to have all steps or step \
+         N explained. Anything else cancels:"
+    );
+    loop {
+        match Answer::of(&local::answer(&question, output.width).await) {
+            Answer::Yes => return Ok(()),
+            Answer::Details => {
+                output.aside(&all_explained(&ready.checked, &ready.done, output.width));
+            }
+            Answer::Why(number) => {
+                output.aside(&explained(&ready.checked, &ready.done, number, output.width));
+            }
+            Answer::Other => break,
+        }
     }
     let error =
         CommandError::new(CommandFailure::ApprovalRefused, "cancelled; nothing was changed")
             .hint("run the same command to be asked again");
-    Err(missing(error, &typed(args)))
+    Err(missing(error, &typed(args, &args.file.display().to_string())))
+}
+
+/// What was answered to the question whether a plan is to be applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Yes,
+    Details,
+    Why(usize),
+    Other,
+}
+
+impl Answer {
+    /// Only `yes` approves, as it stands.
+    fn of(text: &str) -> Self {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        match words.as_slice() {
+            ["yes"] => Self::Yes,
+            ["details"] => Self::Details,
+            ["why", number] => number.parse().map_or(Self::Other, Self::Why),
+            _ => Self::Other,
+        }
+    }
 }
 
 /// Whether there is a person to ask.
 pub(super) fn is_interactive() -> bool {
     use std::io::IsTerminal as _;
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Answer;
+
+    #[test]
+    fn nothing_but_yes_approves() {
+        assert_eq!(Answer::of("yes"), Answer::Yes);
+        for text in ["", "y", "Yes", "yes please", "ok", "why", "why x", "details 1"] {
+            assert_eq!(Answer::of(text), Answer::Other, "{text}");
+        }
+        assert_eq!(Answer::of("why 12"), Answer::Why(12));
+        assert_eq!(Answer::of("details"), Answer::Details);
+    }
 }

@@ -38,7 +38,7 @@ use crate::document::Document as _;
 use crate::ensemble::{HeldSession, RequestError, SessionTerms, ZooKeeper};
 use crate::model::Target;
 use crate::observe::Observation;
-use crate::plan::Plan;
+use crate::plan::{Acceptance, Plan};
 use crate::prediction::Prediction;
 use crate::render::run::report;
 use crate::render::{Text, ends};
@@ -111,12 +111,12 @@ fn joiner_dir(args: &ApplyArgs) -> Option<PathBuf> {
 }
 
 /// The options of a run, as the command line has them.
-fn options(args: &ApplyArgs, mine: &ApplyIdentity) -> Options {
+fn options(args: &ApplyArgs, accepted: &[Acceptance], mine: &ApplyIdentity) -> Options {
     Options {
         plan_id: mine.lock.plan_id.clone(),
         who: format!("{}@{}", mine.lock.by.who, mine.lock.by.host),
-        approved: approved(args),
-        interactive: !args.auto_approve && is_interactive(),
+        approved: approved(args, accepted),
+        interactive: args.auto_approve.is_none() && is_interactive(),
         no_hooks: args.no_hooks,
         joiner_dir: joiner_dir(args),
         timeout_ms: args.timeout.0,
@@ -154,7 +154,7 @@ async fn carry_out(
         args.events.as_deref().map(|path| Events::create(path, &plan.ensemble)).transpose();
     let events = events.map_err(|error| unwritable("the file for --events", &error))?;
     let mine = mine(plan, own)?;
-    let options = options(args, &mine);
+    let options = options(args, &ready.accepted, &mine);
     let plan_id = options.plan_id.clone();
     let prediction = Prediction::of(&ready.checked);
     let path = args.file.display().to_string();

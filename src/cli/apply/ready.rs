@@ -2,37 +2,40 @@
 
 use std::time::Instant;
 
+use super::super::accepting::{Accepts, ended, first_day, today};
 use super::super::args::{ApplyArgs, TextOrJson};
 use super::super::error::{CommandError, next, sentence};
 use super::super::exit::Exit;
-use super::super::journal::{self, Earlier, Unread, Wanted, sessions_at};
+use super::super::journal::{self, Asked, Earlier, Unread, Wanted, sessions_at};
 use super::super::live;
 use super::super::output::Output;
 use super::super::retired;
 use super::super::source::{Source, accepts};
 use super::joiner_files::with_joiner_files;
 use super::steady::{self, NotCounted, Patience};
-use super::typed::{again, refuse};
+use super::typed::{again, refuse, saves, typed, with_next};
 use crate::apply::Outcome;
 use crate::apply::command_line::argv;
 use crate::apply::journal::Run;
 use crate::apply::position::{implied, is_complete};
 use crate::apply::reorder::order_now;
-use crate::apply::resume::{ApplyRequest, OpenRun, RunDecision, starts_from};
+use crate::apply::resume::{OpenRun, RunDecision, starts_from};
 use crate::apply::retired::is_closed;
 use crate::apply::stale::{Now, ResumePoint};
 use crate::check::{Breach, CheckedPlan};
 use crate::document::Document as _;
 use crate::ensemble::ZooKeeper;
-use crate::model::{ConfigVersion, Endpoint, ServerId, Target};
+use crate::model::{ConfigVersion, Day, Endpoint, ServerId, Target};
 use crate::observe::{Facts, Finding, Observation};
-use crate::plan::Done;
+use crate::plan::{Acceptance, Done, Plan};
 use crate::proposal::{Refusal, propose};
 use crate::render::plan::SpecFile;
 use crate::render::run::{another_order, holder};
 use crate::render::{
-    Line, Style, Text, not_proven, refusal, uncounted, words_for_servers, words_for_shell,
+    Line, Style, Text, not_proven, refusal, uncounted, unexpected_plan, words_for_servers,
+    words_for_shell,
 };
+use crate::report::error::CommandFailure;
 use crate::report::run::RunDocument;
 use crate::saved;
 use crate::spec::Spec;
@@ -49,6 +52,8 @@ pub(super) struct Ready {
     pub(super) resumes: Option<u64>,
     /// Whether that run is proven to be an operator's already.
     pub(super) is_certain: bool,
+    /// The risks that are accepted beside those of the plan.
+    pub(super) accepted: Vec<Acceptance>,
 }
 
 /// Looks, reads the journal, and makes or takes the plan; `None` where nothing is to be done.
@@ -66,9 +71,17 @@ pub(super) async fn ready(
     if let Some(end) = decision.refusal(&earlier.journal) {
         return Err(refuse((args, source), &end, output));
     }
-    let (checked, resumes) = match decision {
-        RunDecision::Meets(OpenRun { run, plan: Ok(checked) }) => (checked, Some(run.number)),
-        _ => (planned((args, source), (&seen, &facts), &not_counted, output)?, None),
+    let (checked, resumes, day) = match decision {
+        RunDecision::Meets(OpenRun { run, plan: Ok(checked) }) => {
+            (checked, Some(run.number), first_day(run))
+        }
+        _ => (planned((args, source), (&seen, &facts), &not_counted, output)?, None, today()),
+    };
+    agrees_with_what_was_approved((args, source), (checked.plan(), resumes), output)?;
+    still_accepted((args, source), checked.plan(), day, output)?;
+    let accepted = match source {
+        Source::Plan(_) => args.accept.clone(),
+        Source::Spec(spec) => Accepts::of(&args.accept, spec).on(day),
     };
     if let Some(server) = not_plain(&checked, args.no_hooks) {
         return Err(refuse((args, source), &Outcome::HostNotPlain { server }, output));
@@ -88,7 +101,7 @@ pub(super) async fn ready(
             let by = done_by(runs, &plan_id, seen.config.version);
             return Ok(nothing_to_do(args, &checked, by, output));
         }
-        let order = order_now(&checked, &done, &facts, &args.accept).map_err(|breaches| {
+        let order = order_now(&checked, &done, &facts, &accepted).map_err(|breaches| {
             let breaches = (&breaches[..], &facts.findings[..]);
             breaks_rules_now((args, source), breaches, (&seen, &not_counted), output)
         })?;
@@ -97,7 +110,61 @@ pub(super) async fn ready(
         }
     }
     let is_certain = earlier.journal.is_certain;
-    Ok(Some(Ready { checked, seen, seen_at, done, resumes, is_certain }))
+    Ok(Some(Ready { checked, seen, seen_at, done, resumes, is_certain, accepted }))
+}
+
+/// Refuses a plan that was not approved: one that is not the expected one, or that is made only now where
+/// the spec has saved plans applied and no others. A run that goes on has the plan with which it began.
+fn agrees_with_what_was_approved(
+    (args, source): (&ApplyArgs, &Source),
+    (plan, resumes): (&Plan, Option<u64>),
+    output: &Output,
+) -> Result<(), CommandError> {
+    let path = words_for_shell(&args.file.display().to_string());
+    let (whose, look) = match (source, resumes) {
+        (Source::Plan(_), _) => ("the file has", format!("zkplan show {path}")),
+        (Source::Spec(_), Some(run)) => {
+            ("the open run has", format!("zkplan history {path} {run}"))
+        }
+        (Source::Spec(_), None) if plan.policy.require_saved_plan => {
+            let what = "the spec has only saved plans applied (policy.requireSavedPlan). Nothing was \
+                        changed";
+            let file = "plan.json";
+            let hint =
+                format!("save the plan, have it reviewed, then apply it: {}", typed(args, file));
+            let error = CommandError::new(CommandFailure::PlanNotSaved, what).hint(hint);
+            return Err(with_next(error, &saves(args, file), output));
+        }
+        (Source::Spec(_), None) => {
+            ("the plan that this spec makes now is", saves(args, "plan.json"))
+        }
+    };
+    let found = saved::plan_id(plan);
+    let Some(expected) = args.expect_plan.as_ref().filter(|expected| **expected != found) else {
+        return Ok(());
+    };
+    let what = unexpected_plan(expected, &found, whose);
+    Err(with_next(CommandError::new(CommandFailure::UnexpectedPlan, what), &look, output))
+}
+
+/// Refuses a saved plan that rests on risks whose day is over; `day` is today, or the first day of the
+/// run that goes on.
+fn still_accepted(
+    (args, source): (&ApplyArgs, &Source),
+    plan: &Plan,
+    day: Day,
+    output: &Output,
+) -> Result<(), CommandError> {
+    let over = ended(&plan.terms, day);
+    if over.is_empty() {
+        return Ok(());
+    }
+    let what =
+        format!("the plan rests on risks that are not accepted any more: {}", over.join("; "));
+    let error = CommandError::new(CommandFailure::PlanRefused, what).hint(
+        "nothing was changed; make the plan again: without the risk, or with a new day in the spec",
+    );
+    Err(with_next(error, &source.plans_to_file(&args.file), output))
 }
 
 /// What a look shows.
@@ -137,10 +204,10 @@ async fn found(
 }
 
 /// What the operator asks for.
-fn asked<'a>(args: &'a ApplyArgs, source: &'a Source, target: &'a Target) -> ApplyRequest<'a> {
+fn asked<'a>(args: &'a ApplyArgs, source: &'a Source, target: &'a Target) -> Asked<'a> {
     match source {
-        Source::Plan(checked) => ApplyRequest::Plan(checked),
-        Source::Spec(_) => ApplyRequest::Target(target, &args.accept),
+        Source::Plan(checked) => Asked::Plan(checked),
+        Source::Spec(spec) => Asked::Spec(target, Accepts::of(&args.accept, spec)),
     }
 }
 
@@ -172,8 +239,13 @@ fn planned(
 ) -> Result<CheckedPlan, CommandError> {
     match source {
         Source::Plan(checked) => Ok((**checked).clone()),
-        Source::Spec(spec) => propose(&spec.to_target(), facts, &args.accept)
-            .map_err(|refusal| refused((args, spec), &refusal, (seen, not_counted), output)),
+        Source::Spec(spec) => {
+            let accepts = Accepts::of(&args.accept, spec);
+            accepts.note_ended(&args.file.display().to_string(), output);
+            propose(&spec.to_target(), facts, &accepts.now())
+                .map(|checked| accepts.with_terms(checked))
+                .map_err(|refusal| refused((args, spec), &refusal, (seen, not_counted), output))
+        }
     }
 }
 

@@ -179,6 +179,12 @@ impl Roll<'_, '_> {
             NextRestart::Wait { server, missing } => {
                 self.wait(Wait::Restart { server, missing }).await;
             }
+            NextRestart::Begin { step, server }
+                if looked.seen.leader == Some(server)
+                    && self.args.auto_approve.is_some_and(|what| what.keeps_leader()) =>
+            {
+                return Ok(Some(Outcome::LeaderMoved { step, leader: server }));
+            }
             NextRestart::Begin { step, server } => {
                 return self.begin(&step, server, &looked.seen).await;
             }

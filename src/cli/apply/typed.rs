@@ -3,7 +3,7 @@
 use clap::ValueEnum as _;
 
 use super::super::args::{AccessArgs, ApplyArgs, Approval, DEFAULT_TIMEOUT};
-use super::super::error::CommandError;
+use super::super::error::{CommandError, next};
 use super::super::output::Output;
 use super::super::source::{Source, accepts};
 use crate::apply::Outcome;
@@ -41,13 +41,28 @@ pub(super) fn again(args: &ApplyArgs, path: &str) -> String {
 /// spec that a saved plan was made from, where that is there.
 pub(super) fn anew(args: &ApplyArgs, source: &Source) -> Option<String> {
     let spec = source.spec_path(&args.file)?;
-    let more = args.accept.iter().filter(|risk| !source.accepted().contains(risk));
-    let accepted: String = source.accepted().iter().chain(more).map(accepts).collect();
+    let held = source.accepted();
+    let more = args.accept.iter().filter(|risk| !held.contains(risk));
+    let accepted: String = held.iter().chain(more).map(accepts).collect();
     Some(format!("zkplan apply {spec}{accepted}{}", kept(args)))
 }
 
-/// The command as it was typed, but for who approves: where nothing came of it yet.
-pub(super) fn typed(args: &ApplyArgs) -> String {
+/// The command that saves the plan of the spec that was given, with what is accepted.
+pub(super) fn saves(args: &ApplyArgs, file: &str) -> String {
+    let accepted: String = args.accept.iter().map(accepts).collect();
+    let spec = words_for_shell(&args.file.display().to_string());
+    format!("zkplan plan {spec}{accepted} --out {file}")
+}
+
+/// An error with the command that comes next.
+pub(super) fn with_next(error: CommandError, command: &str, output: &Output) -> CommandError {
+    let mut text = error.to_text(output.width);
+    text.append(next(command));
+    error.hint(command).shown_as(text)
+}
+
+/// The command as it was typed, for that file, but for who approves: where nothing came of it yet.
+pub(super) fn typed(args: &ApplyArgs, file: &str) -> String {
     let approved = args.approve.iter().map(|approval| match approval {
         Approval::Cutover => " --approve cutover".to_owned(),
         Approval::Host(host) => format!(" --approve host-{host}"),
@@ -56,7 +71,7 @@ pub(super) fn typed(args: &ApplyArgs) -> String {
     });
     let abandoned = args.abandon.map(|number| format!(" --abandon {number}"));
     let further: String = approved.chain(abandoned).collect();
-    again(args, &args.file.display().to_string()) + &further
+    again(args, file) + &further
 }
 
 /// The flags that hold for another try too.
@@ -118,7 +133,7 @@ mod tests {
         assert_eq!(again(kept), format!("zkplan apply plan.yaml{kept}"));
         let said_once = " --approve cutover --auto-approve --abandon 3 --events e --timeout 10m";
         assert_eq!(again(said_once), "zkplan apply plan.yaml");
-        let typed = |words: &str| super::typed(&args(words));
+        let typed = |words: &str| super::typed(&args(words), "plan.yaml");
         let asked = " --timeout 90s --approve cutover --approve attest-4 --abandon 3";
         assert_eq!(typed(&format!("{asked} --events e")), format!("zkplan apply plan.yaml{asked}"));
     }

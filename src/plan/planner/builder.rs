@@ -103,6 +103,7 @@ fn plan_of(goal: &Goal, phases: Vec<Phase>) -> Plan {
         changes: goal.diff.changes.clone(),
         phases,
         accepted: goal.accepted.clone(),
+        terms: Vec::new(),
         spec: None,
     }
 }

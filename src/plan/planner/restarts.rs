@@ -43,6 +43,7 @@ pub fn restarts(
         changes: Vec::new(),
         phases,
         accepted: goal.accepted,
+        terms: Vec::new(),
         spec: None,
     }
 }

@@ -73,6 +73,8 @@ pub(crate) struct Fake {
     pub(crate) findings: Vec<FindingKind>,
     /// The risks that the next apply accepts on its command line.
     pub(crate) accepted: Vec<Acceptance>,
+    /// Whether only runs in which the leader stays are approved.
+    pub(crate) keeps_leader: bool,
     /// The leader, if it is not the server with the highest id.
     pub(crate) leads: Option<ServerId>,
     pub(crate) now_ms: u64,
@@ -103,6 +105,7 @@ impl Fake {
             is_leader_hidden: false,
             findings: Vec::new(),
             accepted: Vec::new(),
+            keeps_leader: false,
             leads: None,
             now_ms: 0,
         }
@@ -147,6 +150,7 @@ impl Fake {
         let mut options = options(checked, &plan_id(checked.plan()), nonce);
         options.lock_timeout_ms = Some(1000);
         options.approved.accepted.clone_from(&self.accepted);
+        options.approved.keeps_leader = self.keeps_leader;
         let mut machine = Executor::new(Arc::clone(checked), options);
         let mut input = Input::Begin;
         for index in 0..MANY {

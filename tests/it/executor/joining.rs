@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use zkplan::apply::executor::{Output, RequestPurpose};
-use zkplan::apply::journal::Entry;
+use zkplan::apply::journal::{Entry, Run};
 use zkplan::apply::{Missing, Outcome, Wait};
 use zkplan::model::{ServerId, Zxid};
 use zkplan::observe::{DataProof, FindingKind, NoDigests, ServerStatus};
-use zkplan::plan::Acceptance;
+use zkplan::plan::{Acceptance, StepId};
 use zkplan::proposal::acceptance;
 
 use super::fake::Fake;
@@ -252,4 +252,22 @@ fn a_joiner_that_starts_anew_serves_anew() {
         },
     );
     assert_eq!(end, Outcome::Finished);
+}
+
+/// Where only a run without a leader change was approved, all else is done, and the leader stays.
+#[test]
+fn a_leader_that_would_have_to_hand_over_is_left_in_its_place() {
+    let checked = planned(&Example::new("1 2 3", "2 3 4"));
+    let mut fake = Fake::of(&checked);
+    fake.keeps_leader = true;
+    fake.leads = Some(id(1));
+    let end = fake.apply(&checked, "one", &BTreeMap::new(), |_, _, _| {});
+    let step = StepId::new("leave-1");
+    assert_eq!(end, Some(Outcome::LeaderMoved { step, leader: id(1) }));
+    assert_eq!(fake.carried_out, [StepId::new("join-4")]);
+    assert!(fake.runs.last().is_some_and(Run::is_open), "the run can be resumed");
+    // Another server leads again: the same approval is enough.
+    fake.leads = Some(id(2));
+    let end = fake.apply(&checked, "two", &BTreeMap::new(), |_, _, _| {});
+    assert_eq!(end, Some(Outcome::Finished));
 }
