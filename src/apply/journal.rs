@@ -22,6 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub use super::stamp::{Cause, Stamp};
 use super::wait::Occupied;
 use crate::model::{Endpoint, Server};
 use crate::observe::contact;
@@ -38,21 +39,6 @@ const FORMAT_VERSION: u32 = 1;
 /// size.
 const PIECE_BYTES: usize = 512 * 1024;
 
-/// The user and the time of an action.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stamp {
-    /// Made for one apply; names its lock.
-    pub nonce: String,
-    /// The user.
-    pub who: String,
-    /// The host.
-    pub host: String,
-    /// The process.
-    pub pid: u32,
-    /// The time, as the clock of that host had it.
-    pub at: String,
-}
-
 /// The content of the lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -67,6 +53,9 @@ pub struct LockText {
     /// The plan that is applied.
     #[serde(alias = "plan_id")]
     pub plan_id: String,
+    /// Why it is done.
+    #[serde(flatten)]
+    pub cause: Cause,
 }
 
 /// The content of the ensemble's identity.
@@ -99,6 +88,9 @@ pub struct Header {
     pub leaving: BTreeMap<i64, LeavingText>,
     /// The user who opened it.
     pub opened: Stamp,
+    /// Why it was opened.
+    #[serde(flatten)]
+    pub cause: Cause,
 }
 
 /// Where a server that leaves was reached.
@@ -396,7 +388,8 @@ impl Header {
         opened: Stamp,
     ) -> Self {
         let (format, format_version) = (FORMAT.to_owned(), FORMAT_VERSION);
-        Self { format, format_version, plan_id, ensemble, pieces, leaving, opened }
+        let cause = Cause::default();
+        Self { format, format_version, plan_id, ensemble, pieces, leaving, opened, cause }
     }
 
     /// Reads a header.
@@ -421,7 +414,8 @@ impl LockText {
     /// The header that this program writes.
     pub fn new(by: Stamp, operation: &str, plan_id: String) -> Self {
         let operation = operation.to_owned();
-        Self { format_version: FORMAT_VERSION, by, operation, plan_id }
+        let cause = Cause::default();
+        Self { format_version: FORMAT_VERSION, by, operation, plan_id, cause }
     }
 }
 

@@ -42,6 +42,7 @@ pub mod retired;
 pub mod run_store;
 pub mod run_view;
 pub mod stale;
+mod stamp;
 #[cfg(test)]
 mod tests;
 pub mod unlock;

@@ -355,13 +355,14 @@ impl RunStore {
             };
             (id.get(), text)
         });
-        let header = Header::new(
+        let mut header = Header::new(
             self.mine.lock.plan_id.clone(),
             checked.plan().ensemble.clone(),
             pieces.len(),
             leaving.collect(),
             opened,
         );
+        header.cause = self.mine.lock.cause.clone();
         let header = journal::write(&header);
         let (run, mark) = (self.paths.run(number), self.paths.mark(number));
         let paths: Vec<String> = (0..pieces.len()).map(|at| self.paths.piece(number, at)).collect();

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::access_args::AccessArgs;
 use super::formats::TextOrJson;
-use super::values::{acceptance, duration, plan_id};
+use super::values::{acceptance, duration, plan_id, said};
 use crate::apply::ApprovalScope;
 use crate::first_quorum::Noted;
 use crate::model::{Millis, ServerId};
@@ -36,6 +36,15 @@ pub(super) struct ApplyArgs {
     /// have clients), or attest-ID (the data directory of server ID is blank); repeatable
     #[arg(long, value_name = "WHAT", value_parser = approval)]
     pub(super) approve: Vec<Approval>,
+
+    /// Why this is done, like a ticket; the lock and the journal keep it, and history shows it
+    #[arg(long, value_name = "TEXT", value_parser = said)]
+    pub(super) reason: Option<String>,
+
+    /// Who has it done, where that is not the user of this machine [default: `GITHUB_ACTOR`, else
+    /// `GITLAB_USER_LOGIN`]
+    #[arg(long, value_name = "NAME", value_parser = said)]
+    pub(super) by: Option<String>,
 
     /// Accept a risk by its code, for this command only; repeatable
     #[arg(long, value_name = "CODE[:STEP]", value_parser = acceptance)]

@@ -303,6 +303,21 @@ fn operator(variable: impl Fn(&str) -> Option<String>) -> Option<String> {
     names.into_iter().filter_map(variable).find(|name| !name.is_empty())
 }
 
+/// Who has something done: who is named, or in CI who GitHub Actions or GitLab CI says has started the
+/// job. What they say is cut to one plain line.
+pub(super) fn actor(
+    named: Option<&str>,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Option<String> {
+    const LONGEST: usize = 300;
+    let names = ["GITHUB_ACTOR", "GITLAB_USER_LOGIN"].into_iter();
+    let mut said = named.map(str::to_owned).into_iter().chain(names.filter_map(variable));
+    let plain = |name: String| {
+        name.chars().filter(|one| !one.is_control()).take(LONGEST).collect::<String>()
+    };
+    said.find(|name| !name.trim().is_empty()).map(plain)
+}
+
 /// Who runs this process, with a nonce of its own.
 pub(super) fn stamp() -> Option<Stamp> {
     let uid = || format!("uid {}", rustix::process::getuid().as_raw());

@@ -82,6 +82,16 @@ pub(super) fn acceptance(text: &str) -> Result<Acceptance, String> {
     Ok(Acceptance { code, step: step.map(StepId::new) })
 }
 
+/// What is said of an apply, for people: one line.
+pub(super) fn said(text: &str) -> Result<String, String> {
+    const LONGEST: usize = 300;
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > LONGEST || text.contains(char::is_control) {
+        return Err(format!("give one line of at most {LONGEST} characters"));
+    }
+    Ok(text.to_owned())
+}
+
 /// The id of a plan: `sha256:` and 64 hex digits. The prefix may be left out.
 pub(super) fn plan_id(text: &str) -> Result<String, String> {
     const PREFIX: &str = "sha256:";

@@ -24,9 +24,9 @@ pub fn runs(runs: &[Run], width: usize) -> Text {
     for run in runs {
         let (style, state) = state(run);
         let (at, by, digest) = match &run.header {
-            Ok(Header { opened, plan_id, .. }) => (
+            Ok(Header { opened, plan_id, cause, .. }) => (
                 opened.at.clone(),
-                format!("{}@{}", opened.who, opened.host),
+                opened.for_whom(cause),
                 plan_id.chars().take(PLAN_CHARS).collect::<String>(),
             ),
             Err(why) => ("-".to_owned(), "-".to_owned(), illegible(why)),
@@ -86,10 +86,16 @@ pub fn run(run: &Run, prediction: Option<&Prediction>, width: usize) -> Text {
         Ok(header) => {
             let stamp = &header.opened;
             let opened = format!(
-                "opened by {}@{}, process {}, {}; plan {}",
-                stamp.who, stamp.host, stamp.pid, stamp.at, header.plan_id
+                "opened by {}, process {}, {}; plan {}",
+                stamp.for_whom(&header.cause),
+                stamp.pid,
+                stamp.at,
+                header.plan_id
             );
             text.paragraph("", Line::new(Style::Dim, opened), width);
+            if let Some(reason) = &header.cause.reason {
+                text.paragraph("reason: ", reason.clone(), width);
+            }
             for leaving in header.leaving.values() {
                 let reached = leaving.client.as_deref().unwrap_or("an unknown address");
                 let leaves = format!("servers that leave: {}, reached at {reached}", leaving.line);

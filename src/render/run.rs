@@ -159,10 +159,14 @@ pub(super) fn hook_end(how: &HookEnd) -> String {
 
 /// Who holds a lock, since when, and what for.
 pub fn holder(by: &LockText) -> String {
-    let LockText { by: stamp, operation, .. } = by;
+    let LockText { by: stamp, operation, cause, .. } = by;
+    let reason = cause.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
     format!(
-        "{}@{}, process {}, since {}, for {operation}, nonce {}",
-        stamp.who, stamp.host, stamp.pid, stamp.at, stamp.nonce
+        "{}, process {}, since {}, for {operation}{reason}, nonce {}",
+        stamp.for_whom(cause),
+        stamp.pid,
+        stamp.at,
+        stamp.nonce
     )
 }
 

@@ -39,7 +39,7 @@ pub struct EventLine {
 }
 
 impl Document for EventLine {
-    const FORMAT: Format = Format { name: "events", major: 2, minor: 1 };
+    const FORMAT: Format = Format { name: "events", major: 2, minor: 2 };
 }
 
 /// What happened, by `event`. A minor version may add some.
@@ -282,6 +282,10 @@ pub struct LockHolder {
     pub operation: String,
     /// The plan that is applied.
     pub plan_id: String,
+    /// Who has it done, where that is said; else `null`.
+    pub actor: Option<String>,
+    /// Why, where that is said; else `null`.
+    pub reason: Option<String>,
 }
 
 impl From<&LockText> for LockHolder {
@@ -294,6 +298,8 @@ impl From<&LockText> for LockHolder {
             since: lock.by.at.clone(),
             operation: lock.operation.clone(),
             plan_id: lock.plan_id.clone(),
+            actor: lock.cause.actor.clone(),
+            reason: lock.cause.reason.clone(),
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::run::{RunStatus, RunStep, RunSummary, StepEnd};
-use crate::apply::journal::{Entry, GateOpenedBy, HookEnd, Illegible, Record, Run, Stamp};
+use crate::apply::journal::{Cause, Entry, GateOpenedBy, HookEnd, Illegible, Record, Run, Stamp};
 use crate::document::{Document, Format};
 use crate::plan::StepId;
 use crate::prediction::Prediction;
@@ -31,7 +31,7 @@ pub struct HistoryDocument {
 }
 
 impl Document for HistoryDocument {
-    const FORMAT: Format = Format { name: "history", major: 1, minor: 2 };
+    const FORMAT: Format = Format { name: "history", major: 1, minor: 3 };
 }
 
 /// A run as the journal has it.
@@ -63,6 +63,10 @@ pub struct RunOpener {
     pub pid: u32,
     /// When, as the clock of that host had it.
     pub at: String,
+    /// Who has it done, where that is said (`--by`, or the user of the pipeline); else `null`.
+    pub actor: Option<String>,
+    /// Why, where that is said (`--reason`); else `null`.
+    pub reason: Option<String>,
 }
 
 /// Why something of the journal is not understood.
@@ -100,7 +104,7 @@ impl HistoryRun {
                 steps: steps(&run.records),
                 text: history::words_for_state(run),
             },
-            opened: header.map(|header| RunOpener::of(&header.opened)),
+            opened: header.map(|header| RunOpener::of(&header.opened, &header.cause)),
             prediction,
             records: records.map(Result::unwrap_or_default).collect(),
             not_understood: lost.map(|(number, why)| (number, why.into())).collect(),
@@ -109,9 +113,25 @@ impl HistoryRun {
 }
 
 impl RunOpener {
+    /// The user and the host, and for whom it is done, if it is said.
+    pub fn for_whom(&self) -> String {
+        let user = format!("{}@{}", self.who, self.host);
+        match &self.actor {
+            Some(actor) if *actor != self.who => format!("{actor} ({user})"),
+            Some(_) | None => user,
+        }
+    }
+
     /// Of what it left in the ensemble.
-    pub(super) fn of(by: &Stamp) -> Self {
-        Self { who: by.who.clone(), host: by.host.clone(), pid: by.pid, at: by.at.clone() }
+    pub(super) fn of(by: &Stamp, Cause { actor, reason }: &Cause) -> Self {
+        Self {
+            who: by.who.clone(),
+            host: by.host.clone(),
+            pid: by.pid,
+            at: by.at.clone(),
+            actor: actor.clone(),
+            reason: reason.clone(),
+        }
     }
 }
 
@@ -187,8 +207,9 @@ mod tests {
         let at = |entry| Record::new(entry, "ab".to_owned(), "2026-11-29T03:00:09Z".to_owned());
         let records: Vec<Record> = entries.into_iter().map(at).collect();
         let last = records.len() as u64;
-        let header =
+        let mut header =
             Header::new("sha256:1".to_owned(), "prod".to_owned(), 1, BTreeMap::new(), stamp);
+        header.cause.reason = Some("OPS-7".to_owned());
         Run { number: 3, header: Ok(header), records, illegible: BTreeMap::new(), last }
     }
 
@@ -214,7 +235,10 @@ mod tests {
         let committed = Entry::Committed { step, version, known };
         let of = document(&run(vec![intent.clone(), committed, Entry::Closed]));
         assert_eq!((&of["run"], &of["state"]), (&3.into(), &"done".into()));
-        assert_eq!(of["opened"]["who"], "ann");
+        assert_eq!(
+            (&of["opened"]["who"], &of["opened"]["reason"]),
+            (&"ann".into(), &"OPS-7".into())
+        );
         let steps = of["steps"].as_array().expect("steps");
         assert_eq!(steps.len(), 1, "{of:#}");
         assert_eq!((&steps[0]["known"], &steps[0]["version"]), (&"readBack".into(), &"2".into()));

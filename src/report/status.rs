@@ -52,7 +52,7 @@ pub struct StatusDocument {
 }
 
 impl Document for StatusDocument {
-    const FORMAT: Format = Format { name: "status", major: 1, minor: 1 };
+    const FORMAT: Format = Format { name: "status", major: 1, minor: 2 };
 }
 
 /// A reason why the next reconfig cannot be made safely.
@@ -392,7 +392,7 @@ impl StatusSeen {
             run: status.run.as_ref().map(|_| StatusRun::of(status)),
             lock: journal.and_then(|journal| journal.lock.as_ref()).map(|lock| StatusLock {
                 nonce: lock.nonce.clone(),
-                holder: lock.text.as_ref().map(|text| RunOpener::of(&text.by)),
+                holder: lock.text.as_ref().map(|text| RunOpener::of(&text.by, &text.cause)),
             }),
             retired: status.retired().map(StatusRetired::of).collect(),
             joiners: status.joiners.iter().map(StatusJoiner::of).collect(),

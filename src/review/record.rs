@@ -27,9 +27,11 @@ pub fn record(ensemble: &str, run: &Run, document: &HistoryRun, proven: bool) ->
     }
     head.push(format!("**{}**", prose(&document.summary.text)));
     if let Ok(header) = &run.header {
-        let by = format!("{}@{}", header.opened.who, header.opened.host);
+        let by = header.opened.for_whom(&header.cause);
         let [by, at, plan_id] = [&by, &header.opened.at, &header.plan_id].map(|text| code(text));
         head.push(format!("Opened by {by} at {at}; plan id {plan_id}."));
+        let reason = header.cause.reason.as_deref();
+        head.extend(reason.map(|reason| format!("Reason: {}", prose(reason))));
     }
     if let Some(prediction) = &document.prediction {
         let text = words_for_prediction(prediction, None, WIDE).to_string_with(false);
@@ -68,7 +70,7 @@ pub fn record_of_all(ensemble: &str, runs: &[HistoryRun], proven: bool) -> Strin
 
 fn row(run: &HistoryRun) -> Vec<String> {
     let (at, by) = match &run.opened {
-        Some(opened) => (code(&opened.at), code(&format!("{}@{}", opened.who, opened.host))),
+        Some(opened) => (code(&opened.at), code(&opened.for_whom())),
         None => (String::new(), String::new()),
     };
     let number = run.summary.run.map(|number| number.to_string()).unwrap_or_default();
@@ -111,7 +113,7 @@ fn by(run: &Run, nonce: &str) -> String {
         _ => None,
     });
     let opened = run.header.as_ref().ok().filter(|header| header.opened.nonce == nonce);
-    let opened = opened.map(|header| format!("{}@{}", header.opened.who, header.opened.host));
+    let opened = opened.map(|header| header.opened.for_whom(&header.cause));
     claimed.or(opened).map(|who| code(&who)).unwrap_or_default()
 }
 

@@ -80,6 +80,7 @@ fn what_is_approved_is_typed_and_comes_from_no_variable() {
     for words in [
         &["apply", "prod.yaml", "--auto-approve=some"][..],
         &["apply", "prod.yaml", "--expect-plan", "sha256:12"],
+        &["apply", "prod.yaml", "--reason", ""],
     ] {
         assert_eq!(desk.zkplan(words).code, 64, "{words:?}");
     }

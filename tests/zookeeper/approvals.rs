@@ -1,5 +1,5 @@
 //! What was not approved is not applied: another plan, a plan that is made only now, one that takes
-//! something away.
+//! something away. And who applied what, and why, stays in the ensemble.
 
 use zkplan::document::Document as _;
 use zkplan::model::AcceptedRisk;
@@ -51,7 +51,13 @@ fn what_was_not_approved_is_not_applied() {
     saved.exits(0);
     desk.plan(&strict, &["--out", "plan.json"]).exits(2);
     let id = desk.planned(&strict, &[]).0["planId"].clone();
-    let approved = ["--auto-approve=additive", "--expect-plan", text(&id)];
-    desk.apply("plan.json").unapproved().with(&approved).ends().exits(0);
+    let approved = ["--auto-approve=additive", "--expect-plan", text(&id), "--by", "ann"];
+    let reason = ["--reason", "OPS-7 one more"];
+    desk.apply("plan.json").unapproved().with(&approved).with(&reason).ends().exits(0);
     is_at(&ensemble, &[1, 2, 3, 4]);
+    let history = desk.run(["history", "plan.json"]).exits(0);
+    history.says(["ann ("]);
+    let run = desk.run(["history", "plan.json", "1", "--format", "json"]).exits(0).json();
+    let opened = &run["runs"][0]["opened"];
+    assert_eq!((&opened["actor"], &opened["reason"]), (&"ann".into(), &"OPS-7 one more".into()));
 }

@@ -73,3 +73,20 @@ fn a_plan_of_any_size_fits_into_znodes() {
     assert_eq!(pieces.len(), 3);
     assert_eq!(pieces.concat(), plan);
 }
+
+#[test]
+fn who_has_it_done_and_why_is_kept_and_older_entries_say_nothing_of_it() {
+    let by =
+        Stamp { nonce: "n".into(), who: "ci".into(), host: "h".into(), pid: 1, at: "t".into() };
+    let leaving = LeavingText { line: "server.1=a".into(), client: None, tls: false };
+    let leaving = BTreeMap::from([(1, leaving)]);
+    let mut header = Header::new("p".into(), "e".into(), 1, leaving, by.clone());
+    let mut lock = LockText::new(by, "apply", "p".into());
+    assert!(!write(&header).contains("reason") && !write(&lock).contains("actor"));
+    header.cause = Cause { actor: Some("ann".into()), reason: Some("OPS-7".into()) };
+    lock.cause = header.cause.clone();
+    assert_eq!(Header::read(write(&header).as_bytes()), Ok(header.clone()));
+    assert_eq!(read::<LockText>(write(&lock).as_bytes()), Some(lock));
+    assert_eq!(header.opened.for_whom(&header.cause), "ann (ci@h)");
+    assert_eq!(header.opened.for_whom(&Cause::default()), "ci@h");
+}

@@ -30,7 +30,7 @@ use super::{live, secret};
 use crate::apply::access::Access;
 use crate::apply::driver::{RunHost as _, Task, drive};
 use crate::apply::executor::Options;
-use crate::apply::journal::{IdentityText, LockText};
+use crate::apply::journal::{Cause, IdentityText, LockText};
 use crate::apply::run_store::ApplyIdentity;
 use crate::apply::run_view::leaving;
 use crate::apply::{Event, Outcome};
@@ -114,7 +114,7 @@ fn joiner_dir(args: &ApplyArgs) -> Option<PathBuf> {
 fn options(args: &ApplyArgs, accepted: &[Acceptance], mine: &ApplyIdentity) -> Options {
     Options {
         plan_id: mine.lock.plan_id.clone(),
-        who: format!("{}@{}", mine.lock.by.who, mine.lock.by.host),
+        who: mine.lock.by.for_whom(&mine.lock.cause),
         approved: approved(args, accepted),
         interactive: args.auto_approve.is_none() && is_interactive(),
         no_hooks: args.no_hooks,
@@ -127,12 +127,15 @@ fn options(args: &ApplyArgs, accepted: &[Acceptance], mine: &ApplyIdentity) -> O
 }
 
 /// Who applies which plan.
-fn mine(plan: &Plan, own: OwnIds) -> Result<ApplyIdentity, CommandError> {
+fn mine(args: &ApplyArgs, plan: &Plan, own: OwnIds) -> Result<ApplyIdentity, CommandError> {
     let (Some(by), Some(id)) = (local::stamp(), local::random(16)) else {
         return Err(no_randomness());
     };
+    let mut lock = LockText::new(by, "apply", saved::plan_id(plan));
+    let actor = local::actor(args.by.as_deref(), |name| std::env::var(name).ok());
+    lock.cause = Cause { actor, reason: args.reason.clone() };
     Ok(ApplyIdentity {
-        lock: LockText::new(by, "apply", saved::plan_id(plan)),
+        lock,
         identity: IdentityText::new(id, plan.ensemble.clone()),
         folder: plan.connect.folder.clone(),
         own,
@@ -153,7 +156,7 @@ async fn carry_out(
     let events =
         args.events.as_deref().map(|path| Events::create(path, &plan.ensemble)).transpose();
     let events = events.map_err(|error| unwritable("the file for --events", &error))?;
-    let mine = mine(plan, own)?;
+    let mine = mine(args, plan, own)?;
     let options = options(args, &ready.accepted, &mine);
     let plan_id = options.plan_id.clone();
     let prediction = Prediction::of(&ready.checked);

@@ -85,8 +85,17 @@ fn kept(args: &ApplyArgs) -> String {
         .chain(flag(args.no_hooks, "--no-hooks"))
         .chain(joiner_dir(args))
         .chain(flag(args.strict_version, "--strict-version"))
+        .chain(because(args))
         .chain(accessed(&args.access));
     flags.collect()
+}
+
+/// Why it is done and who has it done, as it is typed.
+fn because(args: &ApplyArgs) -> impl Iterator<Item = String> {
+    let flag = |flag: &str, text: &Option<String>| {
+        text.as_ref().map(|text| format!(" {flag} {}", words_for_shell(text)))
+    };
+    [flag("--reason", &args.reason), flag("--by", &args.by)].into_iter().flatten()
 }
 
 /// The folder of joiners' files, as it is typed.
@@ -128,7 +137,7 @@ mod tests {
     #[test]
     fn the_next_command_keeps_what_still_holds() {
         let kept = " --accept ZKQ2:join-2 --timeout 90s --lock-timeout 1m --no-hooks \
-                    --joiner-dir joiners/ --strict-version --connect zk1:2181,zk2:2181 --auth sasl --user super --password-file pw \
+                    --joiner-dir joiners/ --strict-version --reason OPS-7 --by ann --connect zk1:2181,zk2:2181 --auth sasl --user super --password-file pw \
                     --allow-cleartext-auth";
         assert_eq!(again(kept), format!("zkplan apply plan.yaml{kept}"));
         let said_once = " --approve cutover --auto-approve --abandon 3 --events e --timeout 10m";
