@@ -90,6 +90,7 @@ const PAGES: &[(&str, &str)] = &[
     ("tls", include_str!("explain/tls.md")),
     ("preflight", include_str!("explain/preflight.md")),
     ("status", include_str!("explain/status.md")),
+    ("drift", include_str!("explain/drift.md")),
     ("plan", include_str!("explain/plan.md")),
     ("predictions", include_str!("explain/predictions.md")),
     ("probe", include_str!("explain/probe.md")),

@@ -64,6 +64,8 @@
 //!   moment of it; below the plan that `zkplan plan` shows, of as many of them as take no time.
 //! * [`status`] says what an ensemble is now, what a spec wants beyond that, and whether the next
 //!   change is possible; it asks `check`, `proposal` and `apply` and decides nothing anew.
+//! * [`drift`] holds spec, ensemble and the last completed run against each other, and says whose change a
+//!   difference is, as far as the journal tells.
 //! * [`render`] makes screens of all of this; [`explain`] has a page for every code. The table of
 //!   `check::rules` has the file of each `ZKQn`, with its page beside it; the table of
 //!   `observe::finding_kind` has the file that finds each `ZKFn`.
@@ -113,6 +115,7 @@ pub mod cli;
 pub mod demo;
 pub mod diff;
 pub mod document;
+pub mod drift;
 pub mod ensemble;
 pub mod explain;
 pub mod first_quorum;

@@ -30,12 +30,13 @@ Examples:
   zkplan validate prod.yaml
   zkplan preflight prod.yaml
   zkplan status prod.yaml
+  zkplan drift specs/*.yaml
   zkplan plan prod.yaml --out plan.json
   zkplan show plan.json
   zkplan apply plan.json
   zkplan history prod.yaml
 
-Exit codes: 0 done, 1 error, 2 differences (--detailed-exitcode), 3 unsafe, 4 not approved,
+Exit codes: 0 done, 1 error, 2 differences (drift, --detailed-exitcode), 3 unsafe, 4 not approved,
 5 stale, 6 locked, 7 stopped in a safe place, 9 timed out, 10 unreachable, no quorum, reconfig
 disabled or not authorized, 64 usage, 65 bad spec or plan file, 70 bug.
 More: zkplan explain exit-codes. Codes and topics: zkplan explain";
@@ -83,6 +84,8 @@ pub(super) enum Command {
     Preflight(PreflightArgs),
     /// Show an ensemble on one screen, and the one command that comes next
     Status(StatusArgs),
+    /// Show how ensembles differ from their specs, and whose change that is; changes nothing
+    Drift(DriftArgs),
     /// Show what would change, step by step, and prove that it is safe
     Plan(PlanArgs),
     /// Show a saved plan, offline
@@ -217,6 +220,30 @@ impl TlsArgs {
         let Self { ca, cert, key } = self;
         ca.as_ref().map(|ca| Tls { ca: ca.clone(), cert: cert.clone(), key: key.clone() })
     }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DriftArgs {
+    /// Spec files; their ensembles are asked in parallel
+    #[arg(required = true, value_name = "SPEC")]
+    pub(super) specs: Vec<PathBuf>,
+
+    /// What counts for exit code 2
+    #[arg(long, value_enum, default_value_t = FailOn::Drift, value_name = "WHAT")]
+    pub(super) fail_on: FailOn,
+
+    /// What to print
+    #[arg(long, value_enum, default_value_t = TextOrJson::Text)]
+    pub(super) format: TextOrJson,
+}
+
+/// What counts for the exit code of drift.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum FailOn {
+    /// Warnings, too
+    Warning,
+    /// An ensemble that is not as its spec wants it
+    Drift,
 }
 
 #[derive(Debug, Args)]

@@ -6,11 +6,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::accepting::Accepts;
 use super::anonymous::open_anonymous;
 use crate::apply::access;
-use crate::apply::journal::{Run, Runs};
+use crate::apply::journal::{Entry, Run, Runs};
 use crate::apply::journal_reader::{Archive, Journal, LATEST};
 use crate::apply::past_runs::{PastRuns, RetiredFound, Watch};
 use crate::apply::resume::{ApplyRequest, RunDecision, decide, resumed};
+use crate::apply::retired::is_closed;
 use crate::check::CheckedPlan;
+use crate::drift::{Applied, LastApplied};
 use crate::ensemble::{ErrorCode, RequestError, Session, ZooKeeper};
 use crate::model::{Endpoint, Membership, Target};
 use crate::observe::{Facts, Finding, FindingKind, Observation};
@@ -25,6 +27,8 @@ pub(super) struct Earlier {
     pub(super) plan: Option<String>,
     /// The plan of the last run, where it is open.
     stored: Option<CheckedPlan>,
+    /// The plan of the last run that was completed, where that was asked for.
+    closed: Option<CheckedPlan>,
     /// What earlier runs say of retired servers, where that was asked for.
     pub(super) past: PastRuns,
 }
@@ -79,13 +83,16 @@ pub(super) async fn read(
         let plan = plan_of(asked).await?;
         let open = plan_of(latest.last().filter(|run| run.is_open())).await?;
         let stored = open.and_then(|text| saved::read_kept(&text).ok());
+        let closed = latest.iter().rev().find(|run| is_closed(run));
+        let closed = plan_of(closed.filter(|_| wanted.watch.is_some())).await?;
+        let closed = closed.and_then(|text| saved::read_kept(&text).ok());
         // What is not proven is not listed either.
         let is_proven = journal.unproven().is_none();
         let past = match wanted.watch.filter(|_| is_proven) {
             Some(watch) => watch.read(&archive, &journal, stored.as_ref()).await?,
             None => PastRuns::default(),
         };
-        Ok::<_, RequestError>(Earlier { journal, plan, stored, past })
+        Ok::<_, RequestError>(Earlier { journal, plan, stored, closed, past })
     };
     let read = read.await;
     session.close().await;
@@ -108,6 +115,29 @@ impl Earlier {
     /// The runs.
     pub(super) fn runs(&self) -> &Runs {
         &self.journal.runs
+    }
+
+    /// What was applied last.
+    fn applied(&self) -> Applied {
+        let runs = &self.runs().latest;
+        let closed = runs.iter().rev().find(|run| is_closed(run));
+        let last = closed.and_then(|run| {
+            let header = run.header.as_ref().ok()?;
+            let closed_by = run.records.iter().find(|record| record.entry == Entry::Closed)?;
+            let plan = self.closed.as_ref().map(CheckedPlan::plan);
+            let plan = plan.filter(|plan| saved::plan_id(plan) == header.plan_id);
+            Some(LastApplied {
+                run: run.number,
+                plan_id: header.plan_id.clone(),
+                by: header.opened.for_whom(&header.cause),
+                reason: header.cause.reason.clone(),
+                at: closed_by.at.clone(),
+                target: plan.map(|plan| plan.target.clone()),
+            })
+        });
+        let version = runs.iter().rev().find_map(Run::last_version).map(str::to_owned);
+        let open = runs.last().filter(|run| run.is_open()).map(|run| run.number);
+        Applied { last, version, open, is_certain: self.journal.is_certain }
     }
 
     /// What an apply does about the runs.
@@ -140,6 +170,8 @@ pub(super) fn sessions_at(seen: &Observation, target: &Target) -> Vec<Endpoint> 
 pub(super) struct OpenRuns {
     /// What was seen.
     pub(super) journal: JournalSeen,
+    /// What was applied last.
+    pub(super) applied: Applied,
     /// The run that an apply resumes.
     pub(super) resumed: Option<RunPosition>,
     /// Where servers serve that an earlier run moved this ensemble to, and not this ensemble.
@@ -187,5 +219,5 @@ pub(super) async fn open_runs(
     });
     let position = own.and_then(position);
     let journal = JournalSeen { findings, lock: earlier.journal.lock.clone(), retired, position };
-    Ok(OpenRuns { journal, resumed, rivals })
+    Ok(OpenRuns { journal, applied: earlier.applied(), resumed, rivals })
 }

@@ -16,6 +16,7 @@ mod data_directory;
 mod demo;
 mod digest;
 mod digest_args;
+mod drift;
 mod error;
 mod events;
 mod exit;
@@ -173,6 +174,7 @@ fn is_json(command: &Command) -> bool {
         Command::Validate(args) => args.format == ValidateFormat::Json,
         Command::Preflight(args) => args.format == TextOrJson::Json,
         Command::Status(args) => args.format == TextOrJson::Json,
+        Command::Drift(args) => args.format == TextOrJson::Json,
         Command::Plan(args) => args.format == Format::Json,
         Command::Show(args) => args.format == ShowFormat::Json,
         Command::Rehearse(args) => args.format == TextOrJson::Json,
@@ -197,6 +199,7 @@ fn command(cli: &Cli, output: &Output) -> Result<Exit, CommandError> {
         Command::Import(args) => import::run(args, output),
         Command::Preflight(args) => preflight::run(args, output),
         Command::Status(args) => status::run(args, output),
+        Command::Drift(args) => drift::run(args, output),
         Command::Plan(args) => plan::run(args, output),
         Command::Show(args) => show::run(args, output),
         Command::Rehearse(args) => rehearse::run(args, output),

@@ -166,7 +166,7 @@ impl Asked {
     }
 
     async fn round(&self, port: &ZooKeeper, output: &Output) -> Round {
-        match self.found(port).await {
+        match Box::pin(self.found(port)).await {
             Ok(found) => self.shown(&found, output),
             Err(error) => {
                 let none = BTreeMap::new();
@@ -196,7 +196,7 @@ impl Asked {
         }
         let open = journal::open_runs(port, &seen, &facts, (&target, accepted)).await.ok();
         let is_read = open.is_some();
-        let OpenRuns { mut journal, resumed, rivals } = open.unwrap_or_default();
+        let OpenRuns { mut journal, resumed, rivals, applied: _ } = open.unwrap_or_default();
         if let Some(error) = retired::two_histories(port, &target, rivals).await {
             return Err(error);
         }

@@ -15,12 +15,11 @@ use crate::plan::{Action, Done, PlanNode, StepId};
 pub fn explained(checked: &CheckedPlan, done: &Done, number: usize, width: usize) -> Text {
     let steps = numbered(checked, done);
     let mut text = Text::new();
-    match number.checked_sub(1).and_then(|at| steps.get(at)) {
-        Some(node) => text.append(one(checked, number, node, width)),
-        None => {
-            let last = steps.len();
-            text.paragraph("", format!("There is no step {number}: give 1 to {last}."), width);
-        }
+    if let Some(node) = number.checked_sub(1).and_then(|at| steps.get(at)) {
+        text.append(one(checked, number, node, width));
+    } else {
+        let last = steps.len();
+        text.paragraph("", format!("There is no step {number}: give 1 to {last}."), width);
     }
     text.gap();
     text

@@ -13,6 +13,7 @@ mod complaints;
 pub mod data_directory;
 pub mod data_files;
 pub mod dot;
+pub mod drift;
 pub mod ends;
 pub mod explained_steps;
 pub mod file_findings;

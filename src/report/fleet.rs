@@ -28,7 +28,7 @@ pub struct FleetMember {
     pub ensemble: Option<String>,
     /// The exit code that the spec would have alone.
     pub exit_code: u8,
-    /// What is printed where the spec is alone: a plan, a refusal, a first quorum or an error.
+    /// What is printed where the spec is alone: a plan, a refusal, a first quorum, a drift or an error.
     #[schemars(with = "Map<String, Value>")]
     pub document: Value,
 }
@@ -39,8 +39,10 @@ pub struct FleetMember {
 pub struct FleetSummary {
     /// Specs with a plan that has steps, or with a standalone server that can become the first voter.
     planned: usize,
-    /// Specs with a plan without steps.
+    /// Specs with a plan without steps, and those without drift.
     unchanged: usize,
+    /// Specs whose ensemble differs from them, of `drift`.
+    drifted: usize,
     /// Specs for which no plan is safe.
     refused: usize,
     /// Specs that cannot be used, and ensembles that cannot be planned for.
@@ -50,7 +52,7 @@ pub struct FleetSummary {
 }
 
 impl Document for FleetDocument {
-    const FORMAT: Format = Format { name: "fleet", major: 1, minor: 0 };
+    const FORMAT: Format = Format { name: "fleet", major: 1, minor: 1 };
 }
 
 impl FleetDocument {
@@ -62,22 +64,33 @@ impl FleetDocument {
 
 impl FleetSummary {
     fn of(ensembles: &[FleetMember]) -> Self {
-        let [mut planned, mut unchanged, mut refused, mut failed] = [0; 4];
+        let [mut planned, mut unchanged, mut drifted, mut refused, mut failed] = [0; 5];
+        let mut is_drift = false;
         for FleetMember { document, .. } in ensembles {
             let has_steps = document["steps"].as_array().is_some_and(|steps| !steps.is_empty());
             match document["format"].as_str() {
                 Some("zkplan/plan") if has_steps => planned += 1,
                 Some("zkplan/first-quorum") if document["possible"] == true => planned += 1,
                 Some("zkplan/plan") => unchanged += 1,
+                Some("zkplan/drift") => {
+                    is_drift = true;
+                    *(if document["drift"] == true { &mut drifted } else { &mut unchanged }) += 1;
+                }
                 Some("zkplan/refusal") => refused += 1,
                 _ => failed += 1,
             }
         }
-        let text = format!(
-            "{} specs: {planned} planned, {unchanged} without changes, {refused} refused, {failed} \
-             failed.",
-            ensembles.len()
-        );
-        Self { planned, unchanged, refused, failed, text }
+        let specs = ensembles.len();
+        let text = if is_drift {
+            format!(
+                "{specs} specs: {drifted} drifted, {unchanged} without drift, {failed} not seen."
+            )
+        } else {
+            format!(
+                "{specs} specs: {planned} planned, {unchanged} without changes, {refused} refused, \
+                 {failed} failed."
+            )
+        };
+        Self { planned, unchanged, drifted, refused, failed, text }
     }
 }

@@ -11,6 +11,7 @@ pub mod clients;
 pub mod data_directory;
 pub mod data_files;
 mod details;
+pub mod drift;
 pub mod error;
 pub mod events;
 mod figures;
@@ -68,6 +69,7 @@ pub const SCHEMAS: &[(&str, MakeSchema)] = &[
     ("preflight", preflight::PreflightDocument::schema),
     ("rehearsal", rehearsal::RehearsalDocument::schema),
     ("status", status::StatusDocument::schema),
+    ("drift", drift::DriftDocument::schema),
     ("unproven", UnprovenDocument::schema),
     ("version", VersionDocument::schema),
 ];

@@ -81,6 +81,8 @@ fn what_is_approved_is_typed_and_comes_from_no_variable() {
         &["apply", "prod.yaml", "--auto-approve=some"][..],
         &["apply", "prod.yaml", "--expect-plan", "sha256:12"],
         &["apply", "prod.yaml", "--reason", ""],
+        &["drift", "prod.yaml", "--fail-on", "note"],
+        &["drift"],
     ] {
         assert_eq!(desk.zkplan(words).code, 64, "{words:?}");
     }

@@ -52,6 +52,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("status", &["model", "ensemble", "observe", "plan", "check", "proposal", "apply"]),
+    ("drift", &["model", "observe", "diff"]),
     (
         "render",
         &[
@@ -74,6 +75,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "preflight",
             "rehearsal",
             "status",
+            "drift",
             "snapshot",
         ],
     ),
@@ -100,6 +102,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "preflight",
             "rehearsal",
             "status",
+            "drift",
             "snapshot",
             "render",
         ],
@@ -130,6 +133,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "preflight",
             "rehearsal",
             "status",
+            "drift",
             "snapshot",
             "render",
             "report",

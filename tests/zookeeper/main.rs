@@ -33,6 +33,7 @@ mod cutover;
 mod degraded;
 mod demo_ensemble;
 mod digests;
+mod drift;
 mod first_quorum;
 mod forgeries;
 mod harness;

@@ -121,7 +121,7 @@ async fn closed_gate(args: &ApplyArgs, ready: &Ready, port: &ZooKeeper) -> Optio
 }
 
 pub(super) fn approved(args: &ApplyArgs, accepted: &[Acceptance]) -> Approved {
-    let keeps_leader = args.auto_approve.is_some_and(|what| what.keeps_leader());
+    let keeps_leader = args.auto_approve.is_some_and(AutoApprove::keeps_leader);
     let accepted = accepted.to_vec();
     let mut approved = Approved { keeps_leader, accepted, ..Approved::default() };
     for approval in &args.approve {

@@ -70,10 +70,10 @@ async fn apply(
     let port = live::servers(&target, &source.named())?;
     let agreed = async {
         first_restart::resumed((args, source), (&port, &target), output).await?;
-        let ready = match agreed(args, source, &target, &port, output).await {
+        let ready = match Box::pin(agreed(args, source, &target, &port, output)).await {
             Err(error) if error.is(CommandFailure::Standalone) => {
                 first_restart::watched((args, source), (&port, &target), error, output).await?;
-                agreed(args, source, &target, &port, output).await?
+                Box::pin(agreed(args, source, &target, &port, output)).await?
             }
             ready => ready?,
         };

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::super::args::{ApplyArgs, TextOrJson};
+use super::super::args::{ApplyArgs, AutoApprove, TextOrJson};
 use super::super::asker::{Asker, Looked, User};
 use super::super::client_ports::ClientPorts;
 use super::super::error::{CommandError, exit_of_end};
@@ -181,7 +181,7 @@ impl Roll<'_, '_> {
             }
             NextRestart::Begin { step, server }
                 if looked.seen.leader == Some(server)
-                    && self.args.auto_approve.is_some_and(|what| what.keeps_leader()) =>
+                    && self.args.auto_approve.is_some_and(AutoApprove::keeps_leader) =>
             {
                 return Ok(Some(Outcome::LeaderMoved { step, leader: server }));
             }
