@@ -14,7 +14,7 @@
 //! retired.
 
 use super::end::{Differs, Outcome};
-use super::journal::{Run, Runs, Stamp};
+use super::journal::{Illegible, Run, Runs, Stamp};
 use super::journal_reader::Journal;
 use super::position::implied;
 use super::stale::{Now, ResumePoint, fresh};
@@ -137,7 +137,10 @@ impl OpenRun<'_, CheckedPlan> {
     pub fn done(&self, journal: &Journal, seen: &Observation) -> Result<Done, NotResumed> {
         let plan = match &self.plan {
             Ok(checked) => checked.plan(),
-            Err(Differs::Header(_) | Differs::PlanLost) => return Err(NotResumed::NotUnderstood),
+            Err(Differs::Header(Illegible::Newer(_))) => return Err(NotResumed::Newer),
+            Err(Differs::Header(Illegible::Garbled) | Differs::PlanLost) => {
+                return Err(NotResumed::NotUnderstood);
+            }
             Err(Differs::OtherPlan | Differs::OtherSpec { .. }) => {
                 return Err(NotResumed::OtherSpec);
             }

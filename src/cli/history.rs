@@ -113,6 +113,8 @@ fn next(
             let spec = source.spec_path(&args.file)?;
             Some(format!("zkplan apply {spec}{accepted} --abandon {number}"))
         }
+        // That version finishes it.
+        (Err(NotResumed::Newer), None) => None,
         (Err(NotResumed::OtherSpec | NotResumed::NotUnderstood), None) => {
             Some(format!("zkplan apply {path} --abandon {number}"))
         }

@@ -334,6 +334,8 @@ pub enum NotResumed {
     Overtaken,
     /// Its header or its plan is not understood.
     NotUnderstood,
+    /// A newer zkplan wrote it.
+    Newer,
 }
 
 /// Bugs of ZooKeeper that bear on changes of membership.

@@ -41,7 +41,7 @@ const fn harm(issue: Issue) -> &'static str {
             "a server that copies data while ACLs change can lose ACLs: their znodes cannot be \
              read there"
         }
-        Issue::Zk4708 => "a leader whose own name does not resolve never commits",
+        Issue::Zk4708 => "a leader whose own host name does not resolve never commits",
         Issue::Zk4712 => {
             "a server that changes its leader or its role can still log older requests, and end \
              up with different data"
@@ -295,19 +295,20 @@ fn wildcard(it: &str, host: &Host) -> String {
 
 /// Lines with and without a client part, after a join.
 fn client_parts_mixed(without: &BTreeSet<ServerId>, with: &BTreeSet<ServerId>) -> String {
+    let lines = if with.len() == 1 { "the line" } else { "those" };
     let (without, with) = (servers(without), servers(with));
     format!(
-        "the lines of {without} have no client part, and those of {with} will have one: Curator \
-         clients will know only {with}. With policy.clientPart: write the plan gives every line one \
-         first"
+        "the lines of {without} have no client port, and {lines} of {with} will have one: Curator \
+         clients will see only {with}. Set policy.clientPart: write, and the plan adds the client port \
+         to the other lines first"
     )
 }
 
 fn unusable_address(it: &str, because: UnusableBecause) -> String {
     match because {
         UnusableBecause::Ipv6 => format!(
-            "Curator clients cannot use the address of {it}: they write an IPv6 quorum host without \
-             brackets. Give it a host name, or a client address of its own"
+            "Curator builds its connect string from the quorum host, and puts no brackets around an IPv6 \
+             address. Give {it} a host name, or set its clientHost"
         ),
         UnusableBecause::SeveralAddresses => format!(
             "clients that read the configuration do not understand the line of {it}: it has several \
@@ -351,6 +352,7 @@ fn open_run(kind: &FindingKind) -> String {
         Some(NotResumed::OtherSpec) => "it has another target than this spec",
         Some(NotResumed::Overtaken) => "another client has changed the configuration since then",
         Some(NotResumed::NotUnderstood) => "this version of zkplan cannot read it",
+        Some(NotResumed::Newer) => "a newer zkplan wrote it, and only that version can finish it",
     };
     let work = locked_by.as_ref().map_or_else(String::new, |by| {
         format!("; {by} holds the lock: an apply may be running right now")

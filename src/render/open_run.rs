@@ -10,7 +10,10 @@ pub(super) fn command(path: &str, run: &OpenRunSeen, accepts: &str) -> String {
     let OpenRunSeen { number, not_resumed, .. } = run;
     match not_resumed {
         None => format!("zkplan apply {path}{accepts}"),
-        Some(NotResumed::OtherSpec) => format!("zkplan history {path} {number}"),
+        // What a newer zkplan began is not thrown away by an older one: it is looked at.
+        Some(NotResumed::OtherSpec | NotResumed::Newer) => {
+            format!("zkplan history {path} {number}")
+        }
         Some(NotResumed::Overtaken | NotResumed::NotUnderstood) => {
             format!("zkplan apply {path}{accepts} --abandon {number}")
         }
@@ -35,4 +38,24 @@ pub fn progress(plan: &Plan, done: &Done) -> String {
         _ => format!("; gates not passed yet: {}", phrases::list(gates)),
     };
     format!("reconfigs done: {}; left: {}{asked}", phrases::list(past), phrases::list(left))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_newer_zkplan_began_is_looked_at_and_not_abandoned() {
+        let of = |not_resumed| OpenRunSeen {
+            number: 3,
+            not_resumed: Some(not_resumed),
+            opened_by: String::new(),
+            opened_at: String::new(),
+            plan_id: String::new(),
+            is_masked: false,
+        };
+        assert_eq!(command("a.yaml", &of(NotResumed::Newer), ""), "zkplan history a.yaml 3");
+        let garbled = command("a.yaml", &of(NotResumed::NotUnderstood), "");
+        assert_eq!(garbled, "zkplan apply a.yaml --abandon 3");
+    }
 }

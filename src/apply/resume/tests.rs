@@ -233,6 +233,7 @@ fn a_plan_reports_the_open_run_and_what_is_done_of_it() {
         (Err(Differs::OtherPlan), FOUR, NotResumed::OtherSpec),
         (Err(Differs::PlanLost), FOUR, NotResumed::NotUnderstood),
         (Err(Differs::Header(Illegible::Garbled)), FOUR, NotResumed::NotUnderstood),
+        (Err(Differs::Header(Illegible::Newer(9))), FOUR, NotResumed::Newer),
     ] {
         let (done, found) = meets(&journal, plan, &now(lines));
         assert_eq!((done, found), (Err(because), expected(Some(because), None)));
