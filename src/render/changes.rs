@@ -87,8 +87,8 @@ pub(super) const fn kind(kind: ChangeKind) -> (char, &'static str, Style) {
         ChangeKind::Promote => ('^', "promote", Style::Green),
         ChangeKind::Demote => ('v', "demote", Style::Yellow),
         ChangeKind::Readdress(_) => ('~', "re-address", Style::Yellow),
-        ChangeKind::Replace => ('%', "replace", Style::Yellow),
-        ChangeKind::RoleAndAddress => ('~', "remake", Style::Yellow),
+        ChangeKind::Replace => ('~', "replace", Style::Yellow),
+        ChangeKind::RoleAndAddress => ('~', "change", Style::Yellow),
         ChangeKind::Regroup => ('~', "regroup", Style::Yellow),
     }
 }
@@ -110,11 +110,31 @@ fn reason(change: &Change, plan: &Plan, spec: Option<&SpecFile<'_>>) -> String {
         {
             format!("{here} has a client address, the line in the ensemble has none")
         }
-        ChangeKind::Readdress(fields) => format!("{here} has {}", parts(fields)),
+        ChangeKind::Readdress(fields) => lacking(change).map_or_else(
+            || format!("{here} has {}", parts(fields)),
+            |gone| format!("{here} lacks {gone}"),
+        ),
+        ChangeKind::Replace if plan.facts.assumed => format!(
+            "{here} has another host for server {}; no server was asked, so zkplan treats it as another \
+             machine",
+            change.id
+        ),
         ChangeKind::Replace => format!("{here} has another machine for this id"),
         ChangeKind::RoleAndAddress => format!("{here} has another role and another address"),
         ChangeKind::Regroup => format!("{here} has another group or weight"),
     }
+}
+
+/// The addresses that the line in the ensemble has beside those of the spec; `None` where something else
+/// differs too.
+fn lacking(change: &Change) -> Option<String> {
+    let (before, after) = (change.before.as_ref()?, change.after.as_ref()?);
+    let stay = after.peers.iter().all(|peer| before.peers.contains(peer));
+    let gone = before.peers.iter().filter(|peer| !after.peers.contains(peer));
+    let gone: Vec<String> = gone.map(ToString::to_string).collect();
+    let [is_only_that, is_one] = [stay && before.client == after.client, gone.len() == 1];
+    let addresses = if is_one { "the address" } else { "the addresses" };
+    (is_only_that && !gone.is_empty()).then(|| format!("{addresses} {}", phrases::list(gone)))
 }
 
 fn parts(fields: Fields) -> String {
@@ -129,7 +149,7 @@ fn parts(fields: Fields) -> String {
 
 /// The words of changes, in the order in which they are counted up.
 const TALLY: [&str; 8] =
-    ["join", "promote", "re-address", "replace", "remake", "regroup", "demote", "leave"];
+    ["join", "promote", "re-address", "replace", "change", "regroup", "demote", "leave"];
 
 /// How many changes of each kind, like `3 join, 3 leave`.
 pub(super) fn tally(plan: &Plan) -> String {

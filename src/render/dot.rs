@@ -73,13 +73,13 @@ mod tests {
           n5 [label="leave-1: reconfig: remove server 1", style=bold];
           n6 [label="check: a write commits", shape=ellipse];
           n7 [label="stop-1: stop server 1 by hand"];
-          n0 -> n2 [label="a new server is added only after it has copied the data"];
-          n1 -> n3 [label="a new server is added only after it has copied the data"];
-          n2 -> n3 [label="servers join in order of ids; new voters vote before old ones leave"];
-          n3 -> n4 [label="clients move before servers leave"];
-          n4 -> n5 [label="clients move before servers leave"];
-          n5 -> n6 [label="a write must commit in the last configuration before a server is stopped"];
-          n6 -> n7 [label="a removed server keeps running without a vote until it is stopped"];
+          n0 -> n2 [label="wait until the new servers have copied the data"];
+          n1 -> n3 [label="wait until the new servers have copied the data"];
+          n2 -> n3 [label="new voters are added before old ones are removed (in order of ids)"];
+          n3 -> n4 [label="you move the clients before servers are removed"];
+          n4 -> n5 [label="you move the clients before servers are removed"];
+          n5 -> n6 [label="a write must commit in the new configuration before a server is stopped"];
+          n6 -> n7 [label="removed servers run without a vote until they are stopped"];
         }
         "#);
     }

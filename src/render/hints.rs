@@ -38,7 +38,7 @@ fn applying(kind: &BreachKind, refusal: &Refusal) -> Vec<Hint> {
 fn words(hint: &Hint) -> String {
     match hint {
         Hint::Start(servers) => format!(
-            "start what is down of {}, and wait until all are synced",
+            "start those of {} that are down, and wait until all are in sync",
             phrases::servers(servers)
         ),
         Hint::Other(text) => text.clone(),

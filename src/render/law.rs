@@ -48,14 +48,19 @@ pub(super) fn place(breach: &Breach) -> String {
     }
 }
 
-/// Who votes and who can acknowledge, in numbers.
-fn figures(votes: &Votes) -> String {
+/// Who votes and who can acknowledge, in numbers. Joiners whose votes are needed do not count.
+fn figures(votes: &Votes, joiners: &BTreeSet<ServerId>) -> String {
     let Votes { voters, acking, need } = votes;
-    let missing: BTreeSet<ServerId> = voters.difference(acking).copied().collect();
-    let missing = match missing.len() {
-        0 => String::new(),
-        _ => format!(" (missing: {})", phrases::list(&missing)),
-    };
+    let away = voters.difference(acking).copied();
+    let (new, missing): (BTreeSet<ServerId>, BTreeSet<ServerId>) =
+        away.partition(|id| joiners.contains(id));
+    let the_joiner = if new.len() == 1 { "the joiner" } else { "the joiners" };
+    let parts = [
+        (!missing.is_empty()).then(|| format!("missing: {}", phrases::list(&missing))),
+        (!new.is_empty()).then(|| format!("not counted: {}, {the_joiner}", phrases::list(&new))),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let missing = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join("; ")) };
     format!(
         "voters {}; able to acknowledge {}{missing}; quorum is {need}",
         phrases::set(voters),
@@ -89,18 +94,20 @@ fn counter_example(detail: &BreachKind) -> String {
     match detail {
         BreachKind::NoLiveQuorum(votes)
         | BreachKind::TooFewAcknowledge(votes)
-        | BreachKind::RestartTakesQuorum(votes)
-        | BreachKind::NeedsJoiners { without: votes, joiners: _ } => figures(votes),
+        | BreachKind::RestartTakesQuorum(votes) => figures(votes, &BTreeSet::new()),
+        BreachKind::NeedsJoiners { without: votes, joiners } => figures(votes, joiners),
         BreachKind::SpareTooSmall { votes, tolerance } => format!(
             "{}; tolerates {}, {tolerance} required",
-            figures(votes),
+            figures(votes, &BTreeSet::new()),
             phrases::count(votes.spare(), "failure")
         ),
         BreachKind::ZoneLoss(window) => {
-            let left = phrases::set(&window.votes.acking);
-            format!("{} (left: {left})", phrases::zone_loss(window))
+            let left = phrases::servers(&window.votes.acking);
+            format!("{} (remaining: {left})", phrases::zone_loss(window))
         }
-        BreachKind::NoWayBack(votes) => format!("after going back: {}", figures(votes)),
+        BreachKind::NoWayBack(votes) => {
+            format!("after going back: {}", figures(votes, &BTreeSet::new()))
+        }
         BreachKind::NoOverlap { before, after } => {
             format!("voters before {}, voters after {}", phrases::set(before), phrases::set(after))
         }
@@ -195,9 +202,7 @@ fn out_of_order(detail: &BreachKind) -> String {
             format!("Server {id} would be stopped while it is still a member.")
         }
         BreachKind::StopsUnproven(id) => {
-            format!(
-                "Server {id} would be stopped before a write commits in the last configuration."
-            )
+            format!("Server {id} would be stopped before a write commits in the new configuration.")
         }
         _ => String::new(),
     }
@@ -230,9 +235,7 @@ pub(super) fn sentence(detail: &BreachKind) -> String {
         | BreachKind::LoopbackHost(id)
         | BreachKind::LoopbackClient(id) => own_machine(detail, *id),
         BreachKind::ClientLost(id) => format!("Server {id} would lose its client address."),
-        BreachKind::UnwantableId(id) => {
-            format!("Server id {id} is new. New ids must be 1 to 254.")
-        }
+        BreachKind::UnwantableId(id) => unwantable_id(*id),
         BreachKind::OtherMachine(id) => {
             format!(
                 "The spec moves server id {id} to another machine than the one that has it now."
@@ -250,7 +253,8 @@ pub(super) fn sentence(detail: &BreachKind) -> String {
             fixed("The step does not do what its name says. This is a bug in zkplan.")
         }
         BreachKind::OutOfTurn => fixed(
-            "The step may run before an earlier step of the same server. This is a bug in zkplan.",
+            "The order allows this step before a step of the same server that must come first. This is \
+             a bug in zkplan.",
         ),
         BreachKind::ClientUnproven(id) => client_unproven(*id),
         BreachKind::NotBlank(id) => not_blank(*id),
@@ -263,7 +267,8 @@ pub(super) fn sentence(detail: &BreachKind) -> String {
         BreachKind::OtherPlace(ids) => other_place(ids),
         BreachKind::GroupsOfMajority(ids) => groups_of_majority(ids),
         BreachKind::SeveralAddresses(id) => format!(
-            "Server {id} has several addresses or a secure client part. zkplan can only remove it."
+            "Server {id} has several addresses or a secure client part. zkplan cannot change its line; \
+             it can keep it or remove it."
         ),
         BreachKind::TooManyTogether { .. } => {
             fixed("One reconfig changes more servers than policy.changesPerStep allows.")
@@ -289,8 +294,8 @@ const BLANK_QUORUM: &str = "The new servers alone are a quorum: they could elect
                             does not have the data.";
 const RESTART_TAKES_QUORUM: &str = "While this server restarts, too few voters would \
                                     acknowledge: writes would stop.";
-const RESTARTS_NOT_ALONE: &str = "A plan that restarts servers does nothing else, and restarts \
-                                  each server once, one at a time.";
+const RESTARTS_NOT_ALONE: &str = "The plan restarts servers and does something else too, or restarts \
+                                  several at a time. Restarts are a plan of their own.";
 const NO_WAY_BACK: &str = "The plan may stop after this step, and the step could not be undone.";
 const SHRINKS: &str = "The ensemble would shrink by more servers than policy.maxShrink allows.";
 const ODD_PLACES: &str = "The quorum is by groups and weights. Some groups or weights belong to \
@@ -320,6 +325,12 @@ fn own_machine(detail: &BreachKind, id: ServerId) -> String {
     }
 }
 
+fn unwantable_id(id: ServerId) -> String {
+    format!(
+        "zkplan gives no new server the id {id}: new ids are 1 to 254 (TTL nodes refuse ids above 254)."
+    )
+}
+
 fn other_place(ids: &BTreeSet<ServerId>) -> String {
     format!("The group or the weight of {} would change.", phrases::servers(ids))
 }
@@ -340,8 +351,7 @@ fn no_group(ids: &BTreeSet<ServerId>) -> String {
 
 fn client_unproven(id: ServerId) -> String {
     format!(
-        "The server line of {id} would get a client address at which no server with this id \
-         answered."
+        "The line of server {id} would get a client address at which no server with this id answered."
     )
 }
 
@@ -363,8 +373,7 @@ fn needs_joiners(joiners: &BTreeSet<ServerId>) -> String {
         ]
     };
     format!(
-        "After this step the quorum needs {needs}. A reconfig that was sent cannot be taken back: \
-         {fails}."
+        "After this step the quorum needs {needs}. A reconfig cannot be cancelled once sent: {fails}."
     )
 }
 
@@ -377,10 +386,7 @@ fn address_taken(server: ServerId, other: ServerId, port: u16) -> String {
 
 fn obstacle_sentence(obstacle: &Obstacle) -> String {
     match obstacle {
-        Obstacle::ReconfigDisabled(on) => format!(
-            "{} with reconfigEnabled=false. The ensemble accepts no reconfig.",
-            phrases::some_servers(on)
-        ),
+        Obstacle::ReconfigDisabled(on) => phrases::reconfig_disabled(on),
         Obstacle::WantedDataDiffer(id) => format!(
             "Server {id} is to join, and its data differ from the leader's at the same zxid. They \
              come from another ensemble or are damaged. Apply does not add such a server."
@@ -390,7 +396,7 @@ fn obstacle_sentence(obstacle: &Obstacle) -> String {
             format!("Server {id} is in the spec and runs standalone, with data of its own.")
         }
         Obstacle::NoPlainPort(id) => format!(
-            "The server line of {id} would get a plain client port, and the server has none \
+            "The line of server {id} would get a plain client port, and the server has none \
              (clientPort=-1 in conf). A leader hangs when that commits. A follower opens the port \
              at its next restart."
         ),
@@ -437,9 +443,9 @@ pub(super) fn risk(breach: &Breach, findings: &[Finding]) -> String {
 pub(super) fn risks(breach: &Breach, findings: &[Finding]) -> Vec<String> {
     let mut texts: Vec<String> = Vec::new();
     for (accepting, sentences) in to_accept(breach, findings) {
-        texts.extend(sentences.iter().map(|said| format!("{}.", capital(said))));
+        texts.extend(sentences.iter().map(|said| format!("{}.", phrases::capital(said))));
         if let Some(last) = texts.last_mut() {
-            *last = format!("{last} {}.", capital(accepting));
+            *last = format!("{last} {}.", phrases::capital(accepting));
         }
     }
     if texts.is_empty() { vec![sentence(&breach.detail)] } else { texts }
@@ -451,7 +457,7 @@ pub(super) fn cost(breach: &Breach, findings: &[Finding]) -> String {
     if costs.is_empty() {
         return sentence(&breach.detail);
     }
-    let costs = costs.iter().map(|(accepting, _)| format!("{}.", capital(accepting)));
+    let costs = costs.iter().map(|(accepting, _)| format!("{}.", phrases::capital(accepting)));
     costs.collect::<Vec<_>>().join(" ")
 }
 
@@ -469,11 +475,6 @@ fn to_accept(breach: &Breach, findings: &[Finding]) -> Vec<(&'static str, Vec<St
         }
     }
     said
-}
-
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|c| c.to_ascii_uppercase()).into_iter().chain(chars).collect()
 }
 
 /// What may happen if a finding is accepted.

@@ -78,13 +78,13 @@ mod tests {
           n5[["leave-1: reconfig: remove server 1"]]
           n6(["check: a write commits"])
           n7["stop-1: stop server 1 by hand"]
-          n0 -->|"a new server is added only after it has copied the data"| n2
-          n1 -->|"a new server is added only after it has copied the data"| n3
-          n2 -->|"servers join in order of ids#59; new voters vote before old ones leave"| n3
-          n3 -->|"clients move before servers leave"| n4
-          n4 -->|"clients move before servers leave"| n5
-          n5 -->|"a write must commit in the last configuration before a server is stopped"| n6
-          n6 -->|"a removed server keeps running without a vote until it is stopped"| n7
+          n0 -->|"wait until the new servers have copied the data"| n2
+          n1 -->|"wait until the new servers have copied the data"| n3
+          n2 -->|"new voters are added before old ones are removed (in order of ids)"| n3
+          n3 -->|"you move the clients before servers are removed"| n4
+          n4 -->|"you move the clients before servers are removed"| n5
+          n5 -->|"a write must commit in the new configuration before a server is stopped"| n6
+          n6 -->|"removed servers run without a vote until they are stopped"| n7
         "#);
     }
 

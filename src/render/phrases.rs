@@ -33,13 +33,25 @@ pub fn servers<'a>(ids: impl IntoIterator<Item = &'a ServerId>) -> String {
     format!("{} {}", if ids.len() == 1 { "server" } else { "servers" }, list(ids))
 }
 
-/// Who runs, at the beginning of a sentence: `Server 1 runs`, or a member where none is known.
-pub(super) fn some_servers(ids: &BTreeSet<ServerId>) -> String {
-    match ids.len() {
-        0 => "A member runs".to_owned(),
+/// Servers that were seen to run without reconfig; none where only the version of the configuration
+/// shows it.
+pub(super) fn reconfig_disabled(ids: &BTreeSet<ServerId>) -> String {
+    let who = match ids.len() {
+        0 => {
+            return "The configuration has version 0: the ensemble runs with \
+                    reconfigEnabled=false and accepts no reconfig."
+                .to_owned();
+        }
         1 => format!("Server {} runs", list(ids)),
         _ => format!("Servers {} run", list(ids)),
-    }
+    };
+    format!("{who} with reconfigEnabled=false. The ensemble accepts no reconfig.")
+}
+
+/// The first letter in upper case.
+pub(super) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
 }
 
 /// A number with its unit, like `1 voter` or `2 voters`.
@@ -213,13 +225,13 @@ pub(super) fn status(status: &ServerStatus) -> (&'static str, Style, Option<Stri
             ("not serving", Style::Red, more(silence(NoAnswer::NotServing)))
         }
         ServerStatus::Silent(NoAnswer::Closed) => {
-            ("closes", Style::Red, more(silence(NoAnswer::Closed)))
+            ("conn closed", Style::Red, more(silence(NoAnswer::Closed)))
         }
         ServerStatus::Silent(why) => ("no answer", Style::Red, more(silence(*why))),
         ServerStatus::NotAsked => {
             ("not asked", Style::Yellow, more("its client address is not known; counts as down"))
         }
-        ServerStatus::Assumed => ("assumed", Style::Yellow, None),
+        ServerStatus::Assumed => ("assumed up", Style::Yellow, None),
     }
 }
 
@@ -264,6 +276,10 @@ pub(super) fn doubt(doubt: &Doubt) -> String {
         Doubt::Moving => "another client keeps creating and deleting it".to_owned(),
     }
 }
+
+/// Where it is recorded who changed a configuration without zkplan (`ZKAuditProvider`, 3.6 and later).
+pub(super) const WHO_CHANGED: &str = "Only ZooKeeper's audit log records who: on the server to which that \
+                                      client was connected, from 3.6 on, and only with audit.enable=true.";
 
 /// What is said first of what servers mask for a session without credentials.
 pub const AS_FAR_AS_SEEN: &str = "as far as zkplan can see without credentials, ";

@@ -188,7 +188,7 @@ pub fn screen(screen: &PlanScreen<'_>) -> Text {
             Some(file) => format!("zkplan rehearse {}", phrases::shell(file.path)),
             None => rehearses(spec, flags),
         };
-        text.append(rehearse::below(rehearsed, &command, width));
+        text.append(rehearse::below(rehearsed, checked.report().worst_spare, &command, width));
     }
     let accepted = resumed.map_or_else(|| plan.accepted_by_flag(), |resumed| resumed.accepts(plan));
     text.append(next(&origin, (plan, facts), &accepted, width));
@@ -270,6 +270,12 @@ fn start_them(facts: &Facts) -> Option<&'static str> {
     })
 }
 
+/// Whether the spec wants settings, and no server was asked for them.
+fn wants_unseen_settings(screen: &PlanScreen<'_>) -> bool {
+    let wants = screen.origin.spec().is_some_and(|spec| !spec.spec.settings.is_empty());
+    wants && screen.checked.plan().facts.assumed
+}
+
 fn no_changes(screen: &PlanScreen<'_>) -> Text {
     let plan = screen.checked.plan();
     let of = match screen.origin {
@@ -282,7 +288,14 @@ fn no_changes(screen: &PlanScreen<'_>) -> Text {
     let voters = phrases::count_of(base.membership.voters().len(), "voter");
     let open = still_to_do(&plan.facts);
     let figures = format!("(config version {}, {voters})", base.version);
-    let line = if open.is_empty() {
+    let line = if open.is_empty() && wants_unseen_settings(screen) {
+        let said = format!(
+            " Ensemble {} has the members listed in {of} {figures}. The settings in {of} were not \
+             checked: no server was asked.",
+            plan.ensemble
+        );
+        Line::new(Style::Green, "No membership changes.").then(Style::Plain, said)
+    } else if open.is_empty() {
         let said = format!(" Ensemble {} matches {of} {figures}.", plan.ensemble);
         Line::new(Style::Green, "No changes.").then(Style::Plain, said)
     } else {
@@ -300,14 +313,11 @@ fn no_changes(screen: &PlanScreen<'_>) -> Text {
         text.paragraph("", "Groups and weights stay as they are.", screen.width);
     }
     let disabled = plan.facts.obstacles.iter().find_map(|obstacle| match obstacle {
-        Obstacle::ReconfigDisabled(on) => Some(phrases::some_servers(on)),
+        Obstacle::ReconfigDisabled(on) => Some(phrases::reconfig_disabled(on)),
         _ => None,
     });
     if let Some(who) = disabled {
-        let disabled = format!(
-            "{who} with reconfigEnabled=false: zkplan cannot change this ensemble (zkplan explain \
-             ZKQ1)."
-        );
+        let disabled = format!("{who} zkplan cannot change this ensemble (zkplan explain ZKQ1).");
         text.paragraph("", Line::new(Style::Yellow, disabled), screen.width);
     }
     text
@@ -401,11 +411,16 @@ fn tolerance(checked: &CheckedPlan) -> String {
     let reconfigs = || checked.plan().steps().filter(|step| step.reconfig().is_some());
     let is_reconfig = |id: &StepId| reconfigs().any(|step| step.id == *id);
     let mut lowest = report.rows.iter().filter(|row| row.spare == worst && is_reconfig(&row.step));
-    let until = match lowest.next_back().filter(|_| worst < end) {
-        Some(row) => format!(", until {} is done", row.step),
-        None => String::new(),
-    };
-    format!("Lowest tolerance on the way: {failures}{until} (now {now}, at the end {end})")
+    match lowest.next_back().filter(|_| worst < end) {
+        Some(row) if worst == now => {
+            format!("Tolerates {failures} until {} is done, then {end}", row.step)
+        }
+        Some(row) => format!(
+            "Lowest tolerance on the way: {failures}, until {} is done (now {now}, at the end {end})",
+            row.step
+        ),
+        None => format!("Lowest tolerance on the way: {failures} (now {now}, at the end {end})"),
+    }
 }
 
 /// A plan without changes is a file like any other, and what was written is said.

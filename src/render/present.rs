@@ -334,7 +334,7 @@ fn of_facts(facts: &Facts, uneventful: &mut Uneventful) -> Table {
     for server in facts.base.membership.servers() {
         let live = facts.synced.contains(&server.id);
         let (style, status) = match (facts.assumed, live, server.votes()) {
-            (true, _, _) => (Style::Yellow, "assumed"),
+            (true, _, _) => (Style::Yellow, "assumed up"),
             _ if facts.leader == Some(server.id) => (Style::Green, "leads"),
             (false, true, true) => (Style::Green, "follows"),
             (false, true, false) => (Style::Green, "observes"),

@@ -70,8 +70,12 @@ fn why(breaches: &[Breach], path: &str) -> String {
             "risks must be accepted before {path} is planned: {}{also}",
             phrases::list(&findings)
         ),
+        // Nothing is wrong with the change itself.
+        _ if laws == [Law::Now.code()] => {
+            format!("the ensemble cannot be changed now ({}){also}", laws.concat())
+        }
         _ => format!(
-            "no safe plan reaches {path}. Even the best plan breaks {}{also}",
+            "no plan for {path} is safe. The best one breaks {}{also}",
             phrases::list(&laws)
         ),
     }
@@ -247,18 +251,20 @@ mod tests {
           + join        server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
                         in prod-eu.yaml:8, not in the ensemble
 
-        Refused: no safe plan reaches prod-eu.yaml. Even the best plan breaks ZKQ2.
-        Nothing was changed.
+        Refused: no plan for prod-eu.yaml is safe. The best one breaks ZKQ2. Nothing was
+        changed.
 
-        ZKQ2 at join-2: enough of the next voters must be able to acknowledge
-          After this step the quorum needs the vote of server 2. A reconfig that was
-          sent cannot be taken back: if server 2 fails, writes stop until it is back.
-          after join-2: voters {1, 2}; able to acknowledge {1} (missing: 2); quorum is 2
+        ZKQ2 at join-2: a quorum of the new voters must be able to acknowledge
+          After this step the quorum needs the vote of server 2. A reconfig cannot be
+          cancelled once sent: if server 2 fails, writes stop until it is back.
+          after join-2: voters {1, 2}; able to acknowledge {1} (not counted: 2, the
+          joiner); quorum is 2
           zkplan explain ZKQ2
 
         What would pass (zkplan made and checked a plan with it)
           zkplan plan prod-eu.yaml --accept ZKQ2:join-2
-            Keep server 2 running and watch it while the step runs.
+            From this step on the quorum needs server 2. Keep it running until more
+            voters have joined; if it fails, writes stop.
         "#);
     }
 
@@ -279,8 +285,8 @@ mod tests {
           - leave       server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
                         in the ensemble, not in prod-eu.yaml
 
-        Refused: no safe plan reaches prod-eu.yaml. Even the best plan breaks ZKQ3.
-        Nothing was changed.
+        Refused: no plan for prod-eu.yaml is safe. The best one breaks ZKQ3. Nothing was
+        changed.
 
         ZKQ3 at leave-3: the ensemble must tolerate enough failures
           The ensemble would tolerate fewer failures than policy.minTolerance requires.
@@ -317,16 +323,16 @@ mod tests {
           + join        server.4=10.0.0.4:2888:3888:participant;0.0.0.0:2181
                         in prod-eu.yaml:9, not in the ensemble
 
-        Refused: no safe plan reaches prod-eu.yaml. Even the best plan breaks ZKQ1. Nothing was changed.
+        Refused: the ensemble cannot be changed now (ZKQ1). Nothing was changed.
 
         ZKQ1: the ensemble must be healthy before the first change
           Servers 1 and 3 run with reconfigEnabled=false. The ensemble accepts no reconfig.
           zkplan explain ZKQ1
 
-        What to do (no policy and no acceptance helps)
+        What to do (no policy and no --accept can allow this)
           - write the same server lines into zoo.cfg of every server and set reconfigEnabled=true in each;
-            then restart one server at a time, followers first, the leader last, without stopping halfway:
-            zkplan explain super-user
+            then restart one server at a time, the leader last. Restart all of them: do not leave some with
+            reconfigEnabled=true and some with false (zkplan explain super-user)
         "#);
     }
 
@@ -358,8 +364,8 @@ mod tests {
         let mut scene = Scene::new(&lines(&[1, 2, 3]), &lines(&[1, 2, 3, 4]));
         scene.facts.obstacles.push(Obstacle::WantedDataDiffer(id(4)));
         let out = shown(&scene, 100);
-        assert!(!out.contains("--accept"), "{out}");
-        assert!(out.contains("move version-2 out of its data directory"), "{out}");
+        assert!(!out.contains("--accept ZK"), "{out}");
+        assert!(out.contains("move version-2 out of its dataDir and dataLogDir"), "{out}");
     }
 
     /// What may come of it is said once, however many servers it is said of.
@@ -463,8 +469,8 @@ mod tests {
           - leave       server.5=10.0.0.5:2888:3888:participant;0.0.0.0:2181
                         in the ensemble, not in prod-eu.yaml
 
-        Refused: no safe plan reaches prod-eu.yaml. Even the best plan breaks ZKQ14 and
-        ZKQ9. Nothing was changed.
+        Refused: no plan for prod-eu.yaml is safe. The best one breaks ZKQ14 and ZKQ9.
+        Nothing was changed.
 
         ZKQ14: the ensemble must not shrink by more than policy.maxShrink
           The ensemble would shrink by more servers than policy.maxShrink allows.
@@ -477,13 +483,15 @@ mod tests {
           after leave-2, leave-3, leave-4 and leave-5: 1 participant left
           zkplan explain ZKQ9
 
-        What would pass, all of these together (zkplan made and checked a plan with it)
+        Better: if servers 2, 3, 4 and 5 are missing from the spec by mistake, put them
+                back
+        What would pass, all together (zkplan made and checked a plan with them)
           policy.maxShrink: 4  in prod-eu.yaml
             4 servers may then leave without a replacement.
           policy.standaloneEnabled: false  in prod-eu.yaml
-            Only if zoo.cfg of every server has standaloneEnabled=false: this line
-            changes no server, and zkplan cannot see it there. One voter tolerates 0
-            failures.
+            Set this only if zoo.cfg of every server already has standaloneEnabled=false
+            and the servers were restarted with it. The policy changes no server, and
+            zkplan cannot check zoo.cfg. One voter tolerates 0 failures.
         If you accept that, change prod-eu.yaml, and plan again.
         Next: zkplan plan prod-eu.yaml
         "#);

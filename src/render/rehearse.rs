@@ -28,7 +28,7 @@ pub fn screen(checked: &CheckedPlan, rehearsal: &Rehearsal, width: usize) -> Tex
     let mut text = Text::new();
     let plan = checked.plan();
     let leads = match rehearsal.leader {
-        Some(id) if rehearsal.is_leader_assumed => format!(", as if server {id} led"),
+        Some(id) if rehearsal.is_leader_assumed => format!(", with server {id} as leader"),
         Some(id) => format!(", server {id} leads"),
         None => String::new(),
     };
@@ -54,8 +54,8 @@ fn table(rehearsal: &Rehearsal, width: usize) -> Text {
     let mut table = Table::new([
         Column::words("what fails"),
         Column::words("writes"),
-        Column::words("the plan"),
-        Column::words("after it returns"),
+        Column::words("apply"),
+        Column::words("after its return"),
     ]);
     for moment in &rehearsal.moments {
         table.across(0, Line::new(Style::Bold, when(rehearsal, moment)));
@@ -172,7 +172,7 @@ fn reason(waits: &[Wait], gone: &[ServerId]) -> String {
         Some(Wait::Restart { server: Some(server), missing: RestartMissing::Role }) => {
             format!("{} must be back first", it(server))
         }
-        Some(Wait::Connection) => "no server accepts its session".to_owned(),
+        Some(Wait::Connection) => "no server accepts the session of apply".to_owned(),
         Some(other) => run::wait(other),
         None => "no progress".to_owned(),
     }
@@ -184,7 +184,8 @@ pub fn back(failure: &Failure) -> (Style, String) {
     match &failure.recovery {
         Recovery::Resumed if !stuck.is_empty() => {
             let who = phrases::servers(&stuck);
-            (Style::Yellow, format!("{who} stuck until restarted with the new file; finishes"))
+            let said = format!("{who} must be restarted with the new file; then apply finishes");
+            (Style::Yellow, said)
         }
         Recovery::AtTarget => (Style::Green, "nothing left to do".to_owned()),
         Recovery::Resumed => (Style::Green, "resumes and finishes".to_owned()),
@@ -249,7 +250,8 @@ fn stuck_in(rehearsal: &Rehearsal, count: usize) -> String {
     let cure = if is_cured {
         "A restart with the new file brings it back, and apply asks for it."
     } else {
-        "A restart with the new file alone does NOT bring it back."
+        "A restart of that server does NOT bring it back: the server that leads refuses it. Restart \
+         the others with the new file, the leader included."
     };
     format!(
         "In {count} of them a server comes back with its old file and looks for a leader for ever: \
@@ -257,16 +259,25 @@ fn stuck_in(rehearsal: &Rehearsal, count: usize) -> String {
     )
 }
 
-/// A rehearsal below its plan, in a sentence or two; `command` shows all of it.
+/// What a reader must not take from a rehearsal, where a step tolerates no failure.
+const DURING_A_STEP: &str = " A failure during a step is not simulated: see column \"tolerates\".";
+
+/// A rehearsal below its plan, in a sentence or two; `tolerates` is the lowest figure of that column, and
+/// `command` shows all of the rehearsal.
 pub(super) fn below(
     rehearsed: &Result<Rehearsal, Unrehearsed>,
+    tolerates: i64,
     command: &str,
     width: usize,
 ) -> Text {
     let mut text = Text::new();
     match rehearsed {
         Ok(rehearsal) => {
-            text.paragraph("", in_short(rehearsal), width);
+            let mut said = in_short(rehearsal);
+            if tolerates < 1 {
+                said = said.then(Style::Plain, DURING_A_STEP);
+            }
+            text.paragraph("", said, width);
             text.together(Line::plain("To see each failure: ").then(Style::Cyan, command), width);
         }
         Err(why) => {
@@ -288,26 +299,28 @@ fn in_short(rehearsal: &Rehearsal) -> Line {
         format!("{} between the steps", phrases::count_of(played, "single failure"))
     } else {
         format!(
-            "{played} of {} single failures between the steps, spread evenly",
+            "{played} of the {} single failures between the steps (an even sample)",
             rehearsal.failures
         )
     };
     let assumed = match rehearsal.leader {
-        Some(id) if rehearsal.is_leader_assumed => format!(", as if server {id} led"),
+        Some(id) if rehearsal.is_leader_assumed => format!(", with server {id} as leader"),
         _ => String::new(),
     };
     let writes = match count(&|failure| failure.writes == Writes::Stop) {
-        _ if !is_all => "For writes see column \"tolerates\".".to_owned(),
+        _ if !is_all => "Whether writes continue: column \"tolerates\".".to_owned(),
         0 => "Writes continue in all of them.".to_owned(),
-        stop => format!("Writes stop after {stop} of them, until the servers are back."),
+        stop => format!("Writes stop in {stop} of them, until what failed is back."),
     };
     let waits = count(&|failure| matches!(failure.apply_result, ApplyResult::Waits { .. }));
     let stops = count(&|failure| matches!(failure.apply_result, ApplyResult::Stops { .. }));
     let apply = match (waits, stops) {
-        (0, 0) => "Apply finishes after all of them".to_owned(),
-        (waits, 0) => format!("Apply waits after {waits}"),
-        (0, stops) => format!("Apply stops after {stops}"),
-        (waits, stops) => format!("Apply waits after {waits} and stops after {stops}"),
+        (0, 0) => "Apply finishes in all of them".to_owned(),
+        (waits, 0) => {
+            format!("In {} apply waits until what failed is back", cases(waits))
+        }
+        (0, stops) => format!("In {} apply stops", cases(stops)),
+        (waits, stops) => format!("In {} apply waits, in {stops} it stops", cases(waits)),
     };
     let line = Line::new(Style::Bold, "Simulated:")
         .then(Style::Plain, format!(" {of}{assumed}. {writes} {apply}"));
@@ -319,13 +332,20 @@ fn in_short(rehearsal: &Rehearsal) -> Line {
         0 if waits + stops == 0 => line.then(Style::Plain, format!(".{stuck}")),
         0 => line.then(
             Style::Plain,
-            format!(". When the servers are back, the same command finishes.{stuck}"),
+            format!(
+                ". When it is back, apply finishes; if apply has exited, run the same zkplan apply \
+                 again.{stuck}"
+            ),
         ),
         lost => line.then(Style::Plain, ". ").then(
             Style::Red,
-            format!("After {lost} it does NOT finish, even when the servers are back."),
+            format!("In {} it does NOT finish, even when what failed is back.", cases(lost)),
         ),
     }
+}
+
+fn cases(count: usize) -> String {
+    if count == 1 { "1 case".to_owned() } else { format!("{count} cases") }
 }
 
 fn stopping(rehearsal: &Rehearsal) -> String {

@@ -4,6 +4,7 @@ use super::files::SpecFile;
 use super::text::{Line, Style, Text};
 use super::{hints, law, phrases};
 use crate::check::{Breach, BreachKind, Law};
+use crate::diff::ChangeKind;
 use crate::proposal::{Refusal, Remedy};
 
 /// The exact line of the spec, or the flag, of a remedy, and what it costs.
@@ -20,7 +21,7 @@ pub(super) fn remedies(
 ) -> Text {
     let mut text = Text::new();
     if refusal.remedies.is_empty() {
-        text.line(Line::new(Style::Bold, "What to do (no policy and no acceptance helps)"));
+        text.line(Line::new(Style::Bold, "What to do (no policy and no --accept can allow this)"));
         for hint in hints::hints(refusal) {
             text.paragraph("  - ", hint, width);
         }
@@ -28,8 +29,11 @@ pub(super) fn remedies(
     }
     // What takes no risk is read first.
     text.append(cures(refusal, width));
-    let together = if refusal.remedies.len() > 1 { ", all of these together" } else { "" };
-    let title = format!("What would pass{together} (zkplan made and checked a plan with it)");
+    let title = if refusal.remedies.len() > 1 {
+        "What would pass, all together (zkplan made and checked a plan with them)"
+    } else {
+        "What would pass (zkplan made and checked a plan with it)"
+    };
     text.paragraph("", Line::new(Style::Bold, title), width);
     let mut flags = Vec::new();
     for remedy in &refusal.remedies {
@@ -68,7 +72,16 @@ fn cures(refusal: &Refusal, width: usize) -> Text {
     let voters = facts.base.membership.voters();
     let down: Vec<_> = voters.difference(&facts.synced).collect();
     if refusal.breaches.iter().any(scarce) && !down.is_empty() {
-        let cure = format!("start server {} again, and plan again", phrases::list(down));
+        let cure = format!("start {} again, and plan again", phrases::servers(down));
+        text.paragraph(Line::new(Style::Bold, "Better: "), cure, width);
+    }
+    if refusal.breaches.iter().any(|breach| breach.law == Law::Shrink) {
+        let leave =
+            refusal.nearest.changes.iter().filter(|change| change.kind == ChangeKind::Leave);
+        let leave: Vec<_> = leave.map(|change| change.id).collect();
+        let them = if leave.len() == 1 { "it" } else { "them" };
+        let (who, is) = (phrases::servers(&leave), if leave.len() == 1 { "is" } else { "are" });
+        let cure = format!("if {who} {is} missing from the spec by mistake, put {them} back");
         text.paragraph(Line::new(Style::Bold, "Better: "), cure, width);
     }
     let moved = |breach: &Breach| match breach.detail {
@@ -76,9 +89,15 @@ fn cures(refusal: &Refusal, width: usize) -> Text {
         _ => None,
     };
     for id in refusal.breaches.iter().filter_map(moved) {
+        let same = if facts.assumed {
+            " If it is the same machine with a new address, plan without --live: zkplan then asks the \
+             servers."
+        } else {
+            ""
+        };
         let cure = format!(
             "if the new host of server {id} is a mistake, correct it in the spec. If the move is \
-             wanted, give the new machine a new id"
+             wanted, give the new machine a new id.{same}"
         );
         text.paragraph(Line::new(Style::Bold, "Better: "), cure, width);
     }
@@ -125,8 +144,9 @@ fn of_remedy(remedy: &Remedy, refusal: &Refusal) -> (String, Place, String) {
         Remedy::StandaloneDisabled => (
             "policy.standaloneEnabled: false".to_owned(),
             Place::Spec,
-            "Only if zoo.cfg of every server has standaloneEnabled=false: this line changes no server, \
-             and zkplan cannot see it there. One voter tolerates 0 failures."
+            "Set this only if zoo.cfg of every server already has standaloneEnabled=false and the \
+             servers were restarted with it. The policy changes no server, and zkplan cannot check \
+             zoo.cfg. One voter tolerates 0 failures."
                 .to_owned(),
         ),
         Remedy::ZonesBest => (
@@ -169,7 +189,13 @@ fn tolerates_none(refusal: &Refusal) -> String {
 fn accepted(breach: &Breach, refusal: &Refusal) -> String {
     match &breach.detail {
         BreachKind::NeedsJoiners { joiners, .. } => {
-            format!("Keep {} running and watch it while the step runs.", phrases::servers(joiners))
+            let (it, fails) =
+                if joiners.len() == 1 { ("it", "it fails") } else { ("them", "they fail") };
+            format!(
+                "From this step on the quorum needs {}. Keep {it} running until more voters have \
+                 joined; if {fails}, writes stop.",
+                phrases::servers(joiners)
+            )
         }
         _ => law::cost(breach, &refusal.nearest.facts.findings),
     }

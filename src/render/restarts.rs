@@ -29,14 +29,21 @@ pub(super) fn brings(plan: &Plan, spec: Option<&SpecFile<'_>>, width: usize) -> 
             asked.insert(restart.server);
         }
     }
-    text.line(Line::new(Style::Bold, "What the restarts bring"));
+    text.line(Line::new(Style::Bold, "What changes with the restarts"));
     for (name, servers) in &lacking {
         let value = wanted.get(name).map(|value| format!(": {value}")).unwrap_or_default();
         text.paragraph("  ", format!("{name}{value} on {}", phrases::servers(servers)), width);
     }
     if !asked.is_empty() {
         let who = phrases::servers(&asked);
-        text.paragraph("  ", format!("what the files of {who} hold (asked for)"), width);
+        text.paragraph(
+            "  ",
+            format!(
+                "{who}: whatever {} files have now (--restart)",
+                if asked.len() == 1 { "its" } else { "their" }
+            ),
+            width,
+        );
     }
     if !lacking.is_empty() {
         text.append(before(&lacking, spec, width));
@@ -44,7 +51,7 @@ pub(super) fn brings(plan: &Plan, spec: Option<&SpecFile<'_>>, width: usize) -> 
     let left = spec.map_or(0, |spec| changes_left(plan, &spec.spec.to_target()));
     if left > 0 {
         let what = phrases::count_of(left, "change");
-        let says = format!("After the restarts the spec wants {what} of members: plan again.");
+        let says = format!("The spec wants {what} of members too: after the restarts, plan again.");
         text.paragraph("  ", says, width);
     }
     text
@@ -66,7 +73,7 @@ fn before(
 ) -> Text {
     let mut text = Text::new();
     let first = "Before you approve: edit zoo.cfg on each of these servers, or install the release. \
-                 zkplan changes no file on a server, and a restart with the old file brings nothing.";
+                 zkplan changes no file on a server, and a restart with the old file has no effect.";
     text.paragraph("  ", Line::new(Style::Yellow, first), width);
     if let Some(spec) = spec.filter(|_| lacking.keys().any(|name| *name != SettingName::Version)) {
         let id = lacking.values().flatten().next().map_or(1, |id| id.get());
@@ -83,7 +90,7 @@ fn before(
 }
 
 const FORWARD: &str = "reconfigEnabled=true cannot be taken back in the middle: once one server has \
-                       it, finish the restarts, also if the leader dies. A server that starts with \
+                       it, finish the restarts, even if the leader fails. A server that starts with \
                        its old file then may never rejoin (zkplan explain ZKQ15).";
 
 /// The plan in a few sentences.
@@ -99,8 +106,11 @@ pub(super) fn in_short(checked: &CheckedPlan) -> String {
     };
     let worst = checked.report().worst_spare;
     let fails = match worst {
-        0 => "While one restarts, no voter may fail".to_owned(),
-        n => format!("While one restarts, {} may fail", phrases::count(n, "voter")),
+        0 => "While one server restarts, the failure of any other voter stops writes".to_owned(),
+        n => format!(
+            "While one server restarts, the ensemble survives the failure of {} more",
+            phrases::count(n, "voter")
+        ),
     };
     let one_by_one = if restarts > 1 { ", one at a time" } else { "" };
     format!(

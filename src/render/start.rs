@@ -27,14 +27,21 @@ pub(super) fn start(
     let ids: BTreeSet<ServerId> = joiners.iter().map(|server| server.id).collect();
     let who = phrases::servers(&ids);
     let is_by_hook = plan.hooks.start.is_some();
-    let title = if is_by_hook { "Started by hooks.start" } else { "To start" };
-    let mut lead = Line::new(Style::Bold, title);
-    lead = lead.then(Style::Plain, format!(": {who} {}", not_seen(ids.len(), now.assumed)));
-    if !is_by_hook {
-        let them = if ids.len() == 1 { "it" } else { "them" };
-        lead = lead.then(Style::Plain, format!(". Start {them}, then apply"));
-    }
-    text.paragraph("", lead, width);
+    let is_one = ids.len() == 1;
+    let lead = Line::new(Style::Bold, "Before apply");
+    let state = not_seen(is_one, now.assumed);
+    let auth = plan.connect.auth.as_ref();
+    let commands = commands(file, auth);
+    let below = if commands.len() == 1 { "command below" } else { "commands below" };
+    let (its, it) = if is_one { ("its", "it") } else { ("their", "them") };
+    let does = if is_by_hook {
+        format!(
+            "Write {its} files ({below}) and install them (install.sh); hooks.start then starts {it}"
+        )
+    } else {
+        format!("Write {its} files ({below}), install them (install.sh), and start {it}")
+    };
+    text.paragraph("", lead.then(Style::Plain, format!(": {who} {state}. {does}.")), width);
     for server in &joiners {
         let seen_of = seen.and_then(|seen| seen_of(now, seen, server.id)).unwrap_or_default();
         text.paragraph(
@@ -43,14 +50,8 @@ pub(super) fn start(
             width,
         );
     }
-    let auth = plan.connect.auth.as_ref();
-    let commands = commands(file, auth);
-    let these = if commands.len() == 1 { "This command writes" } else { "These commands write" };
-    let whose = if joiners.len() == 1 { "its files" } else { "the files of each" };
-    let how = format!(
-        "{these} {whose}, with an install.sh. A server that starts with other files may elect a \
-         leader without data (zkplan explain joiner):"
-    );
+    let how = "New servers that start with other files can form an empty ensemble of their own (zkplan \
+               explain joiner).";
     text.paragraph("  ", how, width);
     for command in commands {
         text.line(Line::new(Style::Cyan, format!("    {command}")));
@@ -94,12 +95,12 @@ fn super_user(auth: Option<&Auth>) -> String {
     }
 }
 
-fn not_seen(joiners: usize, assumed: bool) -> &'static str {
-    match (assumed, joiners) {
-        (true, 1) => "was not asked, and must follow before its join",
-        (true, _) => "were not asked, and must follow before they join",
-        (false, 1) => "is not ready to join; its step waits for it",
-        (false, _) => "are not ready to join; their steps wait for them",
+const fn not_seen(is_one: bool, assumed: bool) -> &'static str {
+    match (assumed, is_one) {
+        (true, true) => "was not asked, and must follow before its join",
+        (true, false) => "were not asked, and must follow before they join",
+        (false, true) => "is not ready to join; its step waits for it",
+        (false, false) => "are not ready to join; their steps wait for them",
     }
 }
 

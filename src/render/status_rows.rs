@@ -91,18 +91,18 @@ pub fn evidence(row: &MigrationRow) -> String {
             "reconfigEnabled is true; zkplan preflight checks superDigest and limits".to_owned()
         }
         RowEvidence::Settings(disabled) => {
-            format!("{} with reconfigEnabled=false", phrases::some_servers(disabled))
+            format!("reconfigEnabled=false on {}", servers(disabled))
         }
         RowEvidence::Archive(have) if row.state == RowState::Done => {
             format!("not needed: {} copied the data", servers(have))
         }
         RowEvidence::Archive(_) => {
-            "optional: a new server can start with an empty data directory".to_owned()
+            "not needed: new servers copy the data from the leader".to_owned()
         }
         RowEvidence::Joining { yes, no } => {
             let [is, is_not] = match row.number {
                 8 => ["follow:", "do not follow yet:"],
-                11 => ["members:", "no members yet:"],
+                11 => ["members:", "not members yet:"],
                 _ => ["proven:", "not proven yet:"],
             };
             joined([some(is, yes), some(is_not, no)])

@@ -75,25 +75,34 @@ pub(super) fn steps(
         title
     });
     text.append(table.to_text(width));
-    let zone = if base.zone.is_some() {
-        "; zone: the same after the loss of the worst zone, below 0 writes stop"
-    } else {
-        ""
-    };
-    let quorum = if checked.plan().facts.base.membership.is_weighted() {
-        "By groups and weights quorum is how many voters are enough, whichever they are. "
-    } else {
-        ""
-    };
-    let legend = format!(
-        "voters, quorum: after the step. {quorum}tolerates: voters that can fail during the step while \
-         writes continue{zone}."
-    );
-    text.paragraph("  ", Line::new(Style::Dim, legend), width);
+    text.paragraph("  ", Line::new(Style::Dim, legend(checked)), width);
     if waives_overlap(checked) {
         text.paragraph("  ", Line::new(Style::Yellow, WAIVED), width);
     }
     text
+}
+
+/// What the columns mean, as far as they are there.
+fn legend(checked: &CheckedPlan) -> String {
+    let (plan, report) = (checked.plan(), checked.report());
+    let mut said = vec!["voters, quorum: after the step."];
+    if plan.facts.base.membership.is_weighted() {
+        said.push("With groups and weights, quorum is a number of voters that is always enough.");
+    }
+    said.push("tolerates: how many voters can fail during the step without stopping writes.");
+    if report.base.zone.is_some() {
+        said.push(
+            "zone: how many more can fail if the worst zone is lost; below 0, that loss stops writes.",
+        );
+    }
+    let step_of = |row: &Row| plan.steps().find(|step| step.id == row.step);
+    let may_change = |row: &Row| {
+        step_of(row).is_some_and(|step| leader_in(checked, step, row.hands_over) == MAY_CHANGE)
+    };
+    if report.rows.iter().any(may_change) {
+        said.push("may change: if this server leads. It happens in one step at most.");
+    }
+    said.join(" ")
 }
 
 const WAIVED: &str = "policy.changesPerStep is 0: one reconfig may change many voters, so that \
@@ -127,11 +136,24 @@ pub(super) fn reasoned(checked: &CheckedPlan) -> Vec<PlanNode<'_>> {
 /// The reason that steps in a row share, and what rule they follow where there is a choice.
 fn heading(plan: &Plan, group: &[PlanNode<'_>]) -> Line {
     let Some(PlanNode { phase, reason, .. }) = group.first() else { return Line::default() };
+    if let (StepReason::LeaderLast, [PlanNode { step, .. }]) = (reason, group) {
+        let leads = plan.facts.leader.filter(|id| step.concerns(*id));
+        if let Some(id) = leads {
+            let said = format!("server {id} leads: its own change is the last reconfig");
+            return Line::new(Style::Dim, said);
+        }
+    }
     let line = Line::new(Style::Dim, why::phrase_in(plan, *reason));
     let any_order = phase.rule == StepOrder::LeaderLast && phase.steps.len() > 1;
-    if matches!(reason, StepReason::LeaderLast | StepReason::RestartLeaderLast)
-        || (group.len() < 2 && !any_order)
-    {
+    // These say in which order, or there is none.
+    let is_said = matches!(
+        reason,
+        StepReason::LeaderLast
+            | StepReason::RestartLeaderLast
+            | StepReason::Ascending
+            | StepReason::StayDown
+    );
+    if is_said || (group.len() < 2 && !any_order) {
         return line;
     }
     line.then(Style::Dim, format!(" ({})", why::rule(phase)))
@@ -193,6 +215,9 @@ fn leader_cell(checked: &CheckedPlan, step: &Step, row: &Row) -> Line {
 /// The leader that a step leaves in its place.
 const STAYS: &str = "stays";
 
+/// Of a step of a server that may lead, where it is not known which one does.
+const MAY_CHANGE: &str = "may change";
+
 /// What a step does to the leader, in a word or two; `hands_over` where the present one hands over.
 pub fn leader_in(checked: &CheckedPlan, step: &Step, hands_over: bool) -> &'static str {
     if hands_over {
@@ -201,7 +226,7 @@ pub fn leader_in(checked: &CheckedPlan, step: &Step, hands_over: bool) -> &'stat
     let facts = &checked.plan().facts;
     let may_hand_over = |id: ServerId| step.hands_over(id) && facts.base.membership.has_voter(id);
     match facts.leader {
-        None if step.servers().any(may_hand_over) => "may change",
+        None if step.servers().any(may_hand_over) => MAY_CHANGE,
         None | Some(_) => STAYS,
     }
 }
@@ -247,8 +272,11 @@ pub fn windows(checked: &CheckedPlan, width: usize) -> Text {
     }
     for (step, window) in report.windows.iter().filter(|(step, _)| !shown.contains(step)) {
         let loss = phrases::zone_loss(window);
-        let order = "if apply takes the steps in another order";
-        text.paragraph("  ", format!("{order}: after {step}, {loss}"), width);
+        text.paragraph(
+            "  ",
+            format!("in another order that apply may choose: after {step}, {loss}"),
+            width,
+        );
     }
     text
 }

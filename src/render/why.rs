@@ -4,36 +4,37 @@ use super::phrases;
 use crate::diff::ChangeKind;
 use crate::model::{Reconfig, Role, VoteWeight};
 use crate::plan::{
-    Action, ChangeVerb, EdgeReason, GateKind, Phase, Plan, Restart, ServerChange, Step, StepOrder,
-    StepReason,
+    Action, ChangeVerb, EdgeReason, GateKind, Phase, PhaseKind, Plan, Restart, ServerChange, Step,
+    StepOrder, StepReason,
 };
 
 /// The phrase of a reason.
 pub(super) const fn phrase(reason: StepReason) -> &'static str {
     match reason {
-        StepReason::StartFirst => "a joiner must be started before zkplan can wait for it",
-        StepReason::DataFirst => "a new server is added only after it has copied the data",
+        StepReason::StartFirst => "start the new servers",
+        StepReason::DataFirst => "wait until the new servers have copied the data",
         StepReason::UnreachableFirst => {
             "unreachable members first: they raise the quorum and acknowledge nothing"
         }
         StepReason::UnreachableBetween => {
-            "an unreachable member leaves when one reconfig can then change more servers"
+            "the unreachable member is removed here: after that, one reconfig can change more servers"
         }
         StepReason::UnreachableBeforeReplacement => {
-            "an unreachable member leaves before its id moves to another machine"
+            "an unreachable member is removed before its id moves to another machine"
         }
         StepReason::Ascending => {
-            "servers join in order of ids; new voters vote before old ones leave"
+            "new voters are added before old ones are removed (in order of ids)"
         }
         StepReason::WithoutVoteFirst => "new servers join as observers first (policy.addAs)",
         StepReason::ObserversIn => "new observers do not change the quorum",
         StepReason::UnlistBeforePromotion => {
-            "an observer cannot acknowledge its own promotion: where its vote is needed, it is \
-             removed and added again"
+            "an observer does not acknowledge its own promotion. Where its vote is needed for the \
+             quorum or the tolerance, it is removed first (its process keeps running) and then added \
+             as a voter"
         }
         StepReason::BackAsFollower => "it keeps running and follows again, now able to acknowledge",
-        StepReason::PromoteBeforeLeaving => "new voters vote before old ones leave",
-        StepReason::IdOutFirst => "an id leaves one machine before it moves to another",
+        StepReason::PromoteBeforeLeaving => "new voters vote before old ones are removed",
+        StepReason::IdOutFirst => "an id is removed from one machine before it moves to another",
         StepReason::BlankFirst => "a machine with old data must not get an id that was used before",
         StepReason::IdBackIn => "an id joins again before the next one leaves",
         StepReason::ClientPartsFirst => {
@@ -41,22 +42,23 @@ pub(super) const fn phrase(reason: StepReason) -> &'static str {
              servers"
         }
         StepReason::MoveOneByOne => {
-            "one server at a time changes its address, and counts as down during its step"
+            "addresses change one server at a time; the plan counts that server as down meanwhile, \
+             though it keeps running"
         }
-        StepReason::LeaderLast => "it leads, and the leader's own change is the last reconfig",
-        StepReason::ClientsFirst => "clients move before servers leave",
+        StepReason::LeaderLast => "the leader's own change is the last reconfig",
+        StepReason::ClientsFirst => "you move the clients before servers are removed",
         StepReason::ObserversOut => "removing observers does not change the quorum",
         StepReason::DemoteAfterJoins => "servers lose their votes only after all new voters vote",
-        StepReason::LeaveAfterJoins => "old voters leave after all new voters vote",
-        StepReason::LeaveOneByOne => "voters leave one at a time",
-        StepReason::LeaveTogether => "several voters leave by one reconfig (policy.changesPerStep)",
+        StepReason::LeaveAfterJoins => "old voters are removed after all new voters vote",
+        StepReason::LeaveOneByOne => "voters are removed one at a time",
+        StepReason::LeaveTogether => "one reconfig removes several voters (policy.changesPerStep)",
         StepReason::WeightOrder => "the best order for groups and weights",
         StepReason::ZoneOrder => "the best order in case a zone is lost",
         StepReason::ProveFirst => {
-            "a write must commit in the last configuration before a server is stopped"
+            "a write must commit in the new configuration before a server is stopped"
         }
         StepReason::OneProcess => "two servers with the same id must never run at once",
-        StepReason::StopLast => "a removed server keeps running without a vote until it is stopped",
+        StepReason::StopLast => "removed servers run without a vote until they are stopped",
         StepReason::StayDown => "a removed server that is down must never start with its old data",
         StepReason::DownFirst => "it is down: its restart takes no further vote away",
         StepReason::RestartOneByOne => {
@@ -73,9 +75,9 @@ pub(super) fn phrase_in(plan: &Plan, reason: StepReason) -> &'static str {
     let is_left = plan.changes.iter().any(|change| !only_joins(change.kind));
     match reason {
         StepReason::ProveFirst if !plan.steps().any(stops) => {
-            "a write must commit in the last configuration"
+            "a write must commit in the new configuration"
         }
-        StepReason::Ascending if !is_left => "servers join in order of ids",
+        StepReason::Ascending if !is_left => "servers are added in order of ids",
         StepReason::PromoteBeforeLeaving if !is_left => "observers become voters",
         _ => phrase(reason),
     }
@@ -172,6 +174,7 @@ fn what_changes(parts: &[ServerChange], request: &Reconfig, wide: bool) -> Strin
         (ChangeVerb::Join, _) if wide && all_alike => format!("add {servers} as {role}s"),
         (ChangeVerb::Join, _) => format!("add {servers}"),
         (ChangeVerb::Leave, _) => format!("remove {servers}"),
+        (ChangeVerb::Unlist, [id]) if wide => format!("remove {servers} until promote-{id}"),
         (ChangeVerb::Unlist, _) => format!("remove {servers} for now"),
         (ChangeVerb::Promote, _) => format!("promote {servers}"),
         (ChangeVerb::Demote, _) => format!("demote {servers}"),
@@ -197,14 +200,16 @@ pub(super) const fn gate(kind: GateKind) -> &'static str {
     }
 }
 
-/// The rule of a phase. The leader is last where its own step ends its lead, and there alone.
+/// The rule of a phase. The leader is last where its own step ends its lead, and there alone. Where the
+/// clients of servers that are stopped can move between two stops, they are stopped one at a time.
 pub(super) fn rule(phase: &Phase) -> &'static str {
     let ends_a_lead = |step: &Step| step.servers().any(|server| step.hands_over(server));
     match phase.rule {
+        StepOrder::SideBySide if phase.kind == PhaseKind::Retire => "one at a time",
         StepOrder::SideBySide => "in parallel",
         StepOrder::InOrder => "in this order",
         StepOrder::LeaderLast if phase.steps.iter().any(ends_a_lead) => {
-            "any order, the leader last"
+            "any order, the current leader last"
         }
         StepOrder::LeaderLast => "in any order",
     }

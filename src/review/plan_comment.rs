@@ -150,7 +150,7 @@ fn steps(plan: &PlanReview<'_>) -> Option<Part> {
     };
     let rows: Vec<String> = document.steps.iter().enumerate().map(row).collect();
     let mut after = vec![cells(["", "", "after", &end, &leader_after(checked), ""]), String::new()];
-    let legend = "tolerates: voters that can fail during the step while writes continue.";
+    let legend = "tolerates: how many voters can fail during the step without stopping writes.";
     after.push(if has_clients {
         format!("{legend} clients: connections now that end with the step.")
     } else {

@@ -64,7 +64,7 @@ fn a_joiner_that_is_not_started(ensemble: &Ensemble, desk: &Desk) {
     assert_eq!(plan.steps(), ["await-7", "join-7", "prove"]);
     assert_eq!((plan.base("synced"), plan.base("following")), (vec![1, 2, 3], vec![]));
     desk.plan(&spec, &[]).exits(2).says([
-        "To start: server 7",
+        "Before apply: server 7",
         "no answer",
         "connection refused",
         "zkplan joiner spec.yaml --all -o joiners/",

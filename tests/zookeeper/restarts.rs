@@ -62,7 +62,7 @@ fn commands_restart_one_server_at_a_time_and_the_leader_last(profile: &Builder) 
     let spec = hook.add_to(spec(&ensemble));
     let plan = desk.plan(&spec, &[]).exits(2);
     crate::show(&plan.stdout);
-    plan.says(["restart 3 servers, one at a time", "While one restarts, no voter may fail"]);
+    plan.says(["restart 3 servers, one at a time", "the failure of any other voter stops writes"]);
     let witness = Witness::of(&ensemble, 1..=3);
     (1..=3).for_each(|id| edit(&ensemble, id));
     let apply = desk.apply_spec(&spec).start();
@@ -99,7 +99,7 @@ fn a_person_restarts_what_the_screen_names(profile: &Builder) {
     apply.ends().exits(0);
     desk.run(["show", "plan.json"])
         .exits(0)
-        .says(["What the restarts bring", "reconfigEnabled: true"]);
+        .says(["What changes with the restarts", "reconfigEnabled: true"]);
 }
 
 /// zkplan is killed while each server is away: nothing is kept but what servers show. With the default

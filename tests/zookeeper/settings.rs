@@ -22,7 +22,9 @@ fn plan(desk: &Desk, spec: &str) -> Outcome {
 /// The same where settings differ, so that members are to be restarted.
 fn plan_restarts(desk: &Desk, spec: &str) -> Outcome {
     let file = desk.write("spec.yaml", spec);
-    desk.run(["plan", &file, "--detailed-exitcode"]).exits(2).says(["What the restarts bring"])
+    desk.run(["plan", &file, "--detailed-exitcode"])
+        .exits(2)
+        .says(["What changes with the restarts"])
 }
 
 /// The wanted settings of a spec.

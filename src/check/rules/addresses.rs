@@ -22,8 +22,8 @@ pub(super) const REACHABLE_HOST: &str =
     "give a host name or address at which the other servers reach it";
 
 /// What helps where clients cannot use the client host.
-pub(super) const REACHABLE_CLIENT: &str =
-    "give the host at which clients reach it; without one the server listens on all addresses";
+pub(super) const REACHABLE_CLIENT: &str = "set its clientHost to the host at which clients reach it; without clientHost the server listens on \
+     all addresses";
 
 /// What helps where a server would lose its client address.
 pub(super) const CLIENT_PORT: &str = "give the server its client port in the spec";

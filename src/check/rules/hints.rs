@@ -61,6 +61,8 @@ impl BreachKind {
                 return start.into_iter().chain([Hint::Other(split.to_owned())]).collect();
             }
             Self::Obstacle(obstacle) => live_quorum::against_obstacle(obstacle),
+            Self::NoGroup(ids) => of_servers(ids, unsupported::GIVE_GROUP),
+            Self::OtherPlace(ids) => of_servers(ids, unsupported::NEW_ID),
             // A quorum follows: with none there would be no configuration to plan from.
             Self::NoLiveQuorum(_) if facts.leader.is_none() && !facts.assumed => {
                 live_quorum::FIND_LEADER.to_owned()
@@ -118,4 +120,11 @@ impl BreachKind {
             Self::SeveralAddresses(_) => unsupported::LINE_BY_HAND,
         }
     }
+}
+
+/// What helps, behind the servers for which it is meant.
+fn of_servers(ids: &BTreeSet<ServerId>, helps: &str) -> String {
+    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    let who = if ids.len() == 1 { "server" } else { "each of servers" };
+    format!("{who} {}: {helps}", ids.join(", "))
 }

@@ -9,7 +9,7 @@ use crate::model::{ReuseIds, Server};
 use crate::plan::{Action, Plan};
 
 /// What the rule asks for.
-pub(super) const ASKS: &str = "an id must stay with its machine";
+pub(super) const ASKS: &str = "server ids: 1 to 254 for new servers, one machine per id";
 
 /// What helps where the id cannot be wanted.
 pub(super) const OTHER_ID: &str = "choose an id from 1 to 254 that was never used";

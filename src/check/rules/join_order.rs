@@ -13,7 +13,7 @@ use crate::plan::{Plan, Step};
 
 /// What the rule asks for.
 pub(super) const ASKS: &str =
-    "servers join in ascending order of ids, and new voters vote before old ones leave";
+    "servers are added in ascending order of ids, and new voters vote before old ones are removed";
 
 /// What helps where a lower id joins after a higher one.
 pub(super) const HIGHER_IDS: &str = "give new servers higher ids than the present ones";

@@ -78,25 +78,23 @@ pub(in crate::check) fn findings(facts: &Facts) -> Vec<Breach> {
 
 /// The first leader with reconfigEnabled=true gives its server lines to all.
 const ENABLE_RECONFIG: &str = "write the same server lines into zoo.cfg of every server and set reconfigEnabled=true in \
-     each; then restart one server at a time, followers first, the leader last, without stopping \
-     halfway: zkplan explain super-user";
+     each; then restart one server at a time, the leader last. Restart all of them: do not leave some \
+     with reconfigEnabled=true and some with false (zkplan explain super-user)";
 
 /// What helps against an obstacle.
 pub(super) fn against_obstacle(obstacle: &Obstacle) -> String {
     match obstacle {
         Obstacle::WantedDataDiffer(id) => format!(
-            "stop server {id}, move version-2 out of its data directory (and out of dataLogDir) and \
-             keep it, restore the zoo.cfg it first started with, start it, and plan again: it then \
-             copies the leader's data"
+            "stop server {id}, move version-2 out of its dataDir and dataLogDir (keep it), restore the \
+             zoo.cfg it first started with, start it, and plan again: it then copies the leader's data"
         ),
         Obstacle::ReconfigDisabled(_) => ENABLE_RECONFIG.to_owned(),
         Obstacle::NoCommit => {
             "find out why writes do not commit: disks, network, too few voters".to_owned()
         }
         Obstacle::WantedStandalone(id) => format!(
-            "stop server {id}, move version-2 out of its data directory (and out of dataLogDir) and \
-             keep it, and start it with a zoo.cfg that lists the members; a new server lists itself \
-             as observer"
+            "find out whether the data of server {id} are needed. If not: stop it, move version-2 out of \
+             its dataDir and dataLogDir (keep it), and start it with the files of `zkplan joiner`"
         ),
         Obstacle::NoPlainPort(id) => format!(
             "write `clientPort: none` for server {id} in the spec, or give it a clientPort in its \

@@ -5,7 +5,7 @@ use crate::check::engine::step_table::Effect;
 use crate::check::engine::transition::Transition;
 
 /// What the rule asks for.
-pub(super) const ASKS: &str = "enough of the next voters must be able to acknowledge";
+pub(super) const ASKS: &str = "a quorum of the new voters must be able to acknowledge";
 
 pub(super) fn broken(step: &Transition<'_>) -> Vec<BreachKind> {
     rule(step).into_iter().collect()

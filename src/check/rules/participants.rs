@@ -7,8 +7,9 @@ use crate::check::engine::transition::Transition;
 pub(super) const ASKS: &str = "two participants must remain";
 
 /// What helps where it is broken.
-pub(super) const HINT: &str = "keep two participants, or set standaloneEnabled=false in zoo.cfg of \
-                               every server and policy.standaloneEnabled: false in the spec";
+pub(super) const HINT: &str = "keep two participants. Or set standaloneEnabled=false in zoo.cfg of \
+                               every server, restart them, and then set \
+                               policy.standaloneEnabled: false in the spec";
 
 pub(super) fn broken(step: &Transition<'_>) -> Vec<BreachKind> {
     let left = step.after.voters;

@@ -11,11 +11,12 @@ use crate::model::{Server, ServerId};
 pub(super) const ASKS: &str = "not supported yet";
 
 /// What helps where a new voter is in no group.
-pub(super) const GIVE_GROUP: &str = "give it a group in the spec, and a weight if it is not 1";
+pub(super) const GIVE_GROUP: &str =
+    "give it `group` in the spec (and `weight`, unless the weight is 1)";
 
 /// What helps where a voter would count in another group or with another weight.
 pub(super) const NEW_ID: &str =
-    "remove the server, and add it under a new id with the new group and weight";
+    "keep its group and weight; or remove it, and add the same machine under a new id";
 
 /// What helps where quorums are majorities.
 pub(super) const NO_GROUPS: &str = "remove group and weight from the spec";
@@ -28,8 +29,8 @@ pub(super) const GROUPS_BY_HAND: &str =
     "change groups and weights by hand; zkplan keeps what the spec does not change";
 
 /// What helps where a line has more than zkplan can change.
-pub(super) const LINE_BY_HAND: &str =
-    "change the line of that server by hand; zkplan keeps what the spec does not change";
+pub(super) const LINE_BY_HAND: &str = "to keep the server as it is, copy its full line into the spec: `- server.1=...`. To change it, use \
+     reconfig in zkCli.sh, and then copy the new line";
 
 pub(super) fn broken(table: &StepTable<'_>) -> Vec<BreachKind> {
     let plan = table.plan;

@@ -51,36 +51,35 @@ fn three_onto_three_new_servers_in_three_zones() {
     Steps
        #  step     what                     voters quorum tolerates zone  leader
           now                                    3      2         1    0  1 leads
-          a new server is added only after it has copied the data (in parallel)
+          wait until the new servers have copied the data (in parallel)
        1  await-4  wait for server 4
        2  await-5  wait for server 5
        3  await-6  wait for server 6
-          servers join in order of ids; new voters vote before old ones leave (in
-          this order)
+          new voters are added before old ones are removed (in order of ids)
        4  join-4   add server 4                  4      3         1   -1  stays
        5  join-5   add server 5                  5      3         1    0  stays
        6  join-6   add server 6                  6      4         2    0  stays
-          clients move before servers leave
+          you move the clients before servers are removed
        7  gate     gate: no clients left,
                    or approved
           now: 21 clients on servers that leave (7 on server 1, 7 on server 2 and 7
           on server 3)
-          old voters leave after all new voters vote (any order, the leader last)
+          old voters are removed after all new voters vote (any order, the current
+          leader last)
        8  leave-2  remove server 2               5      3         2    0  stays
        9  leave-3  remove server 3               4      3         1   -1  stays
-          it leads, and the leader's own change is the last reconfig
+          server 1 leads: its own change is the last reconfig
       10  leave-1  remove server 1               3      2         1    0  changes
-          a write must commit in the last configuration before a server is stopped
+          a write must commit in the new configuration before a server is stopped
       11  prove    check: a write commits
-          a removed server keeps running without a vote until it is stopped (in
-          parallel)
+          removed servers run without a vote until they are stopped (one at a time)
       12  stop-1   stop server 1 by hand
       13  stop-2   stop server 2 by hand
       14  stop-3   stop server 3 by hand
           after                                  3      2         1    0  new leader
-      voters, quorum: after the step. tolerates: voters that can fail during the
-      step while writes continue; zone: the same after the loss of the worst zone,
-      below 0 writes stop.
+      voters, quorum: after the step. tolerates: how many voters can fail during the
+      step without stopping writes. zone: how many more can fail if the worst zone
+      is lost; below 0, that loss stops writes.
 
     Configuration
     --- config version 100000004
@@ -96,10 +95,10 @@ fn three_onto_three_new_servers_in_three_zones() {
     The loss of one zone would stop writes at these points
       after join-4, losing zone az-1 leaves 2 of 4 voters, 3 are needed
       after leave-3, losing zone az-1 leaves 2 of 4 voters, 3 are needed
-      if apply takes the steps in another order: after leave-1, losing zone az-2
-      leaves 2 of 4 voters, 3 are needed
-      if apply takes the steps in another order: after leave-2, losing zone az-1
-      leaves 2 of 4 voters, 3 are needed
+      in another order that apply may choose: after leave-1, losing zone az-2 leaves
+      2 of 4 voters, 3 are needed
+      in another order that apply may choose: after leave-2, losing zone az-1 leaves
+      2 of 4 voters, 3 are needed
 
     Plan: 3 join, 3 leave in 6 reconfigs. Tolerates 1 failure throughout. The leader
     changes once, at the end.
@@ -134,24 +133,24 @@ fn a_joiner_that_is_not_up() {
     Steps
       #  step     what                    voters quorum tolerates  leader
          now                                   3      2         1  1 leads
-          a new server is added only after it has copied the data (in parallel)
+          wait until the new servers have copied the data (in parallel)
       1  await-4  wait for server 4
       2  await-5  wait for server 5
-          servers join in order of ids (in this order)
+          servers are added in order of ids
       3  join-4   add server 4                 4      3         1  stays
       4  join-5   add server 5                 5      3         1  stays
-          a write must commit in the last configuration
+          a write must commit in the new configuration
       5  prove    check: a write commits
          after                                 5      3         2  1 leads
-      voters, quorum: after the step. tolerates: voters that can fail during the
-      step while writes continue.
+      voters, quorum: after the step. tolerates: how many voters can fail during the
+      step without stopping writes.
 
-    To start: server 5 is not ready to join; its step waits for it. Start it, then
-    apply
+    Before apply: server 5 is not ready to join; its step waits for it. Write its
+    files (command below), install them (install.sh), and start it.
       server 5 at 10.0.0.5: no answer, timed out while connecting: the server is
       down, or a firewall drops packets
-      This command writes its files, with an install.sh. A server that starts with
-      other files may elect a leader without data (zkplan explain joiner):
+      New servers that start with other files can form an empty ensemble of their
+      own (zkplan explain joiner).
         zkplan joiner prod-eu.yaml --all -o joiners/
       Set the same super user as on the present servers (zkplan explain auth): apply
       checks every joiner, and does not add one that refuses the user.
@@ -166,8 +165,8 @@ fn a_joiner_that_is_not_up() {
     +server.4=10.0.0.4:2888:3888:participant;0.0.0.0:2181
     +server.5=10.0.0.5:2888:3888:participant;0.0.0.0:2181
 
-    Plan: 2 join in 2 reconfigs. Lowest tolerance on the way: 1 failure, until
-    join-5 is done (now 1, at the end 2). No leader change.
+    Plan: 2 join in 2 reconfigs. Tolerates 1 failure until join-5 is done, then 2.
+    No leader change.
     Next: zkplan plan prod-eu.yaml --out plan.json
     "#);
 }
@@ -201,19 +200,19 @@ fn one_dead_of_three_replaced() {
     Steps
       #  step     what                    voters quorum tolerates  leader
          now                                   3      2         0  1 leads
-          a new server is added only after it has copied the data
+          wait until the new servers have copied the data
       1  await-4  wait for server 4
           unreachable members first: they raise the quorum and acknowledge nothing
       2  leave-3  remove server 3              2      2         0  stays
-          servers join in order of ids; new voters vote before old ones leave
+          new voters are added before old ones are removed (in order of ids)
       3  join-4   add server 4                 3      2         0  stays
-          a write must commit in the last configuration before a server is stopped
+          a write must commit in the new configuration before a server is stopped
       4  prove    check: a write commits
           a removed server that is down must never start with its old data
       5  stop-3   keep server 3 stopped
          after                                 3      2         1  1 leads
-      voters, quorum: after the step. tolerates: voters that can fail during the
-      step while writes continue.
+      voters, quorum: after the step. tolerates: how many voters can fail during the
+      step without stopping writes.
 
     Configuration
     --- config version 100000004
@@ -224,8 +223,8 @@ fn one_dead_of_three_replaced() {
     -server.3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
     +server.4=10.0.0.4:2888:3888:participant;0.0.0.0:2181
 
-    Plan: 1 join, 1 leave in 2 reconfigs. Lowest tolerance on the way: 0 failures,
-    until join-4 is done (now 0, at the end 1). No leader change.
+    Plan: 1 join, 1 leave in 2 reconfigs. Tolerates 0 failures until join-4 is done,
+    then 1. No leader change.
     Next: zkplan plan prod-eu.yaml --out plan.json
     "#);
 }
@@ -284,26 +283,26 @@ fn hostile_hosts_stay_inside_the_sink() {
     Steps
       #  step     what                    voters quorum tolerates  leader
          now                                   3      2         1  1 leads
-          a new server is added only after it has copied the data
+          wait until the new servers have copied the data
       1  await-4  wait for server 4
-          servers join in order of ids; new voters vote before old ones leave
+          new voters are added before old ones are removed (in order of ids)
       2  join-4   add server 4                 4      3         1  stays
-          old voters leave after all new voters vote
+          old voters are removed after all new voters vote
       3  leave-2  remove server 2              3      2         1  stays
-          a write must commit in the last configuration before a server is stopped
+          a write must commit in the new configuration before a server is stopped
       4  prove    check: a write commits
-          a removed server keeps running without a vote until it is stopped
+          removed servers run without a vote until they are stopped
       5  stop-2   stop server 2 by hand
          after                                 3      2         1  1 leads
-      voters, quorum: after the step. tolerates: voters that can fail during the
-      step while writes continue.
+      voters, quorum: after the step. tolerates: how many voters can fail during the
+      step without stopping writes.
 
-    To start: server 4 is not ready to join; its step waits for it. Start it, then
-    apply
+    Before apply: server 4 is not ready to join; its step waits for it. Write its
+    files (command below), install them (install.sh), and start it.
       server 4 at zk\u{9b}31m\u{200b}4: no answer, timed out while connecting: the
       server is down, or a firewall drops packets
-      This command writes its files, with an install.sh. A server that starts with
-      other files may elect a leader without data (zkplan explain joiner):
+      New servers that start with other files can form an empty ensemble of their
+      own (zkplan explain joiner).
         zkplan joiner prod-eu.yaml --all -o joiners/
       Set the same super user as on the present servers (zkplan explain auth): apply
       checks every joiner, and does not add one that refuses the user.
@@ -345,21 +344,21 @@ fn with_more_room_lines_grow() {
     Steps
       #  step     what                                   voters quorum tolerates  leader
          now                                                  3      2         1  1 leads
-          a new server is added only after it has copied the data
+          wait until the new servers have copied the data
       1  await-4  wait until server 4 follows
-          servers join in order of ids; new voters vote before old ones leave
+          new voters are added before old ones are removed (in order of ids)
       2  join-4   reconfig: add server 4 as participant       4      3         1  stays
-          clients move before servers leave
+          you move the clients before servers are removed
       3  gate     gate: wait for approval
           now: 7 clients on servers that leave (7 on server 3)
-          old voters leave after all new voters vote
+          old voters are removed after all new voters vote
       4  leave-3  reconfig: remove server 3                   3      2         1  stays
-          a write must commit in the last configuration before a server is stopped
+          a write must commit in the new configuration before a server is stopped
       5  prove    check: a write commits
-          a removed server keeps running without a vote until it is stopped
+          removed servers run without a vote until they are stopped
       6  stop-3   stop server 3 by hand
          after                                                3      2         1  1 leads
-      voters, quorum: after the step. tolerates: voters that can fail during the step while writes continue.
+      voters, quorum: after the step. tolerates: how many voters can fail during the step without stopping writes.
 
     Configuration
     --- config version 100000004

@@ -49,14 +49,14 @@ fn a_saved_plan_is_shown_from_its_facts() {
       + join        server.6=10.0.0.6:2888:3888:participant;0.0.0.0:2181
                     in the spec, not in the ensemble
     "#);
-    insta::assert_snapshot!(part(&out, "To start", "Configuration"), @r#"
-    To start: servers 4, 5 and 6 are not ready to join; their steps wait for them. Start them, then
-    apply
+    insta::assert_snapshot!(part(&out, "Before apply", "Configuration"), @r#"
+    Before apply: servers 4, 5 and 6 are not ready to join; their steps wait for them. Write their files
+    (command below), install them (install.sh), and start them.
       server 4 at 10.0.0.4
       server 5 at 10.0.0.5
       server 6 at 10.0.0.6
-      This command writes the files of each, with an install.sh. A server that starts with other files
-      may elect a leader without data (zkplan explain joiner):
+      New servers that start with other files can form an empty ensemble of their own (zkplan explain
+      joiner).
         zkplan joiner plan.json --all -o joiners/
       Set the same super user as on the present servers (zkplan explain auth): apply checks every
       joiner, and does not add one that refuses the user.
@@ -91,20 +91,22 @@ fn a_saved_plan_that_is_applied_shows_what_is_now() {
     Steps, with the figures from the time when the plan was made
        #  step     what                                   voters quorum tolerates zone  leader
           then                                                 3      2         1    0  1 leads
-          a new server is added only after it has copied the data (in parallel)
+          wait until the new servers have copied the data (in parallel)
     "#);
-    insta::assert_snapshot!(part(&out, "  voters, quorum:", "  This command"), @r#"
-      voters, quorum: after the step. tolerates: voters that can fail during the step while writes
-      continue; zone: the same after the loss of the worst zone, below 0 writes stop.
+    insta::assert_snapshot!(part(&out, "  voters, quorum:", "  New servers that"), @r#"
+      voters, quorum: after the step. tolerates: how many voters can fail during the step without
+      stopping writes. zone: how many more can fail if the worst zone is lost; below 0, that loss stops
+      writes.
       Server 2 leads now; server 1 led when the plan was made. The server that leads during the run is
       changed last.
 
-    To start: server 6 is not ready to join; its step waits for it. Start it, then apply
+    Before apply: server 6 is not ready to join; its step waits for it. Write its files (command below),
+    install them (install.sh), and start it.
       server 6 at 10.0.0.6: no answer, timed out while connecting: the server is down, or a firewall
       drops packets
     "#);
     // The others follow.
-    assert!(!part(&out, "To start", "Configuration").contains("server 4"), "{out}");
+    assert!(!part(&out, "Before apply", "Configuration").contains("server 4"), "{out}");
 }
 
 /// A voter that is down and a run that is open are no match.
@@ -181,11 +183,11 @@ fn accepted_risks_stand_in_bold() {
     };
     insta::assert_snapshot!(tail(text.to_string_with(false)), @r#"
     Accepted risk  ZKQ2:join-2: After this step the quorum needs the vote of server
-                   2. A reconfig that was sent cannot be taken back: if server 2
-                   fails, writes stop until it is back.
+                   2. A reconfig cannot be cancelled once sent: if server 2 fails,
+                   writes stop until it is back.
 
-    Plan: 2 join in 2 reconfigs. Lowest tolerance on the way: 0 failures, until
-    join-3 is done (now 0, at the end 1). No leader change.
+    Plan: 2 join in 2 reconfigs. Tolerates 0 failures until join-3 is done, then 1.
+    No leader change.
     Saved to it's a plan.json, plan id sha256:7f3a91c2
     Next: zkplan apply 'it'\''s a plan.json'
     "#);
@@ -216,41 +218,41 @@ fn from_a_file_nobody_was_asked() {
              to be up
 
       id  role         status
-       1  participant  assumed
-       2  participant  assumed
-       3  participant  assumed
+       1  participant  assumed up
+       2  participant  assumed up
+       3  participant  assumed up
     "#);
     insta::assert_snapshot!(part(&out, "Steps", "  server 4"), @r#"
     Steps
       #  step           what                     voters quorum tolerates  leader
          now                                          3      2         1  not known
-          a new server is added only after it has copied the data (in parallel)
+          wait until the new servers have copied the data (in parallel)
       1  await-4        wait for server 4
       2  await-5        wait for server 5
           new servers join as observers first (policy.addAs) (in this order)
       3  join-4         add server 4, observer        3      2         1  stays
       4  join-5         add server 5, observer        3      2         1  stays
-          an observer cannot acknowledge its own promotion: where its vote is
-          needed, it is removed and added again
+          an observer does not acknowledge its own promotion. Where its vote is
+          needed for the quorum or the tolerance, it is removed first (its process
+          keeps running) and then added as a voter
       5  unlist-4       remove server 4 for now       3      2         1  stays
           it keeps running and follows again, now able to acknowledge
       6  await-4-again  wait for server 4
           observers become voters (in this order)
       7  promote-4      promote server 4              4      3         1  stays
       8  promote-5      promote server 5              5      3         1  stays
-          a write must commit in the last configuration
+          a write must commit in the new configuration
       9  prove          check: a write commits
          after                                        5      3         2  not known
-      voters, quorum: after the step. tolerates: voters that can fail during the
-      step while writes continue.
+      voters, quorum: after the step. tolerates: how many voters can fail during the
+      step without stopping writes.
 
-    To start: servers 4 and 5 were not asked, and must follow before they join.
-    Start them, then apply
+    Before apply: servers 4 and 5 were not asked, and must follow before they join.
+    Write their files (command below), install them (install.sh), and start them.
     "#);
     insta::assert_snapshot!(part(&out, "Plan:", "Next"), @r#"
-    Plan: 2 join in 5 reconfigs. Lowest tolerance on the way: 1 failure, until
-    promote-5 is done (now 1, at the end 2). No leader change. Assumes that every
-    server is up.
+    Plan: 2 join in 5 reconfigs. Tolerates 1 failure until promote-5 is done, then
+    2. No leader change. Assumes that every server is up.
     "#);
 }
 
@@ -289,22 +291,22 @@ fn observers_ports_and_roles() {
     Steps
       #  step         what                    voters quorum tolerates  leader
          now                                       4      3         1  1 leads
-          new voters vote before old ones leave
+          new voters vote before old ones are removed
       1  promote-5    promote server 5             5      3         1  stays
-          one server at a time changes its address, and counts as down during its
-          step
+          addresses change one server at a time; the plan counts that server as down
+          meanwhile, though it keeps running
       2  readdress-1  re-address server 1          5      3         1  stays
           removing observers does not change the quorum
       3  leave-6      remove server 6              5      3         2  stays
           servers lose their votes only after all new voters vote
       4  demote-2     demote server 2              4      3         1  stays
-          a write must commit in the last configuration before a server is stopped
+          a write must commit in the new configuration before a server is stopped
       5  prove        check: a write commits
-          a removed server keeps running without a vote until it is stopped
+          removed servers run without a vote until they are stopped
       6  stop-6       stop server 6 by hand
          after                                     4      3         1  1 leads
-      voters, quorum: after the step. tolerates: voters that can fail during the
-      step while writes continue.
+      voters, quorum: after the step. tolerates: how many voters can fail during the
+      step without stopping writes.
     "#);
     insta::assert_snapshot!(part(&out, "Plan:", "Next"), @r#"
     Plan: 1 promote, 1 re-address, 1 demote, 1 leave in 4 reconfigs. Tolerates 1
@@ -326,31 +328,32 @@ fn an_id_goes_to_another_machine() {
         TargetProbe { endpoint, silence, own_id: None, mode: None, plain_port: PlainPort::Unknown };
     scene.seen.wanted_at.insert(id(3), at);
     let out = shown(&scene, 80);
-    insta::assert_snapshot!(part(&out, "Steps", "  This command"), @r#"
+    insta::assert_snapshot!(part(&out, "Steps", "  New servers that"), @r#"
     Steps
       #  step      what                       voters quorum tolerates  leader
          now                                       3      2         0  1 leads
-          an unreachable member leaves before its id moves to another machine
+          an unreachable member is removed before its id moves to another machine
       1  leave-3   remove server 3                 2      2         0  stays
-          a write must commit in the last configuration before a server is stopped
+          a write must commit in the new configuration before a server is stopped
       2  prove-3   check: a write commits
           two servers with the same id must never run at once
       3  stop-3    stop server 3 (hook)
           a machine with old data must not get an id that was used before
       4  attest-3  confirm server 3 is blank
-          a joiner must be started before zkplan can wait for it
+          start the new servers
       5  start-3   start server 3 (hook)
-          a new server is added only after it has copied the data
+          wait until the new servers have copied the data
       6  await-3   wait for server 3
           an id joins again before the next one leaves
       7  join-3    add server 3                    3      2         0  stays
-          a write must commit in the last configuration before a server is stopped
+          a write must commit in the new configuration before a server is stopped
       8  prove     check: a write commits
          after                                     3      2         1  1 leads
-      voters, quorum: after the step. tolerates: voters that can fail during the
-      step while writes continue.
+      voters, quorum: after the step. tolerates: how many voters can fail during the
+      step without stopping writes.
 
-    Started by hooks.start: server 3 is not ready to join; its step waits for it
+    Before apply: server 3 is not ready to join; its step waits for it. Write its
+    files (command below) and install them (install.sh); hooks.start then starts it.
       server 3 at 10.0.1.3: no answer, connection refused: no process listens on the
       port
     "#);
@@ -379,15 +382,16 @@ fn a_plan_says_what_failures_would_come_to() {
         |work| closing(&three_zones(), work).split_whitespace().collect::<Vec<_>>().join(" ");
     let all = words(u64::MAX);
     for part in [
-        "single failures between the steps. Writes stop after ",
-        " of them, until the servers are back. Apply waits after ",
-        ". When the servers are back, the same command finishes. To see each failure: zkplan rehearse prod-eu.yaml",
+        "single failures between the steps. Writes stop in ",
+        " of them, until what failed is back. In ",
+        " cases apply waits until what failed is back. When it is back, apply finishes; if apply has \
+         exited, run the same zkplan apply again. To see each failure: zkplan rehearse prod-eu.yaml",
     ] {
         assert!(all.contains(part), "{part}: {all}");
     }
     let some = words(1_000);
     assert!(
-        some.contains(" single failures between the steps, spread evenly. ")
+        some.contains(" single failures between the steps (an even sample). ")
             && some.contains(" of "),
         "{some}"
     );
@@ -477,16 +481,16 @@ fn every_reason_of_side_by_side_steps_is_said_once() {
     Steps
       #  step     what                    voters quorum tolerates  leader
          now                                   3      2         1  1 leads
-          a joiner must be started before zkplan can wait for it (in parallel)
+          start the new servers (in parallel)
       1  start-4  start server 4 (hook)
       2  start-5  start server 5 (hook)
-          a new server is added only after it has copied the data (in parallel)
+          wait until the new servers have copied the data (in parallel)
       3  await-4  wait for server 4
       4  await-5  wait for server 5
-          servers join in order of ids (in this order)
+          servers are added in order of ids
       5  join-4   add server 4                 4      3         1  stays
       6  join-5   add server 5                 5      3         1  stays
-          a write must commit in the last configuration
+          a write must commit in the new configuration
       7  prove    check: a write commits
          after                                 5      3         2  1 leads
     "#);
