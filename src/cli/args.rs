@@ -385,8 +385,8 @@ pub(super) struct HistoryArgs {
     #[arg(value_name = "RUN")]
     pub(super) run: Option<u64>,
 
-    /// Print the plan stored in the run. It is only for reading: finish a run with the file that
-    /// started it
+    /// Print the plan stored in the run. If the file that started the run is lost, save this plan
+    /// to a file and read it: zkplan apply FILE finishes the run
     #[arg(long, requires = "run", conflicts_with = "format")]
     pub(super) plan: bool,
 

@@ -69,7 +69,9 @@ async fn preflight(
             if args.watch {
                 text.line("");
             }
-            let of = PreflightScreen { ensemble, seen, checks, all, edits, next: &next, width };
+            let is_again = exit == Exit::Unsafe && next == again(args);
+            let next = &*next;
+            let of = PreflightScreen { ensemble, seen, checks, all, edits, next, is_again, width };
             text.append(screen(&of));
             output.screen(&text, exit)
         }
@@ -169,6 +171,11 @@ fn next(
         (Exit::Done, Source::Plan(_)) => format!("zkplan apply {path}"),
         (_, Source::Spec(_)) if by_restarts && plans_restarts() => source.plans_to_file(&args.file),
         _ if by_restarts || !args.zoo_cfg.is_empty() => format!("zkplan preflight {path} --watch"),
-        _ => format!("zkplan preflight {path}"),
+        _ => again(args),
     }
+}
+
+/// This command, as it is typed.
+fn again(args: &PreflightArgs) -> String {
+    format!("zkplan preflight {}", words_for_shell(&args.file.display().to_string()))
 }

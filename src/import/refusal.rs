@@ -49,7 +49,7 @@ pub enum ImportRefusal {
         /// The one that is on.
         on: &'static str,
     },
-    /// The bounds of session time-outs are the wrong way round.
+    /// The bounds of session timeouts are the wrong way round.
     #[error("minSessionTimeout must not be larger than maxSessionTimeout")]
     SessionTimeouts,
     /// Members stand in the static file although it names a dynamic one.

@@ -392,8 +392,10 @@ pub enum CheckRemedy {
     OneEnsemble,
     /// Correct the hosts or the name service.
     CorrectHosts,
-    /// Empty the data directory of a joiner whose data come from elsewhere.
+    /// Move the data away of a joiner whose data come from elsewhere.
     EmptyDataDirectory,
+    /// Find out whose the data of a standalone server are, before they are moved away.
+    StandaloneData,
     /// Write `clientPort: none`.
     NoClientPort,
     /// See the page of the finding.

@@ -85,7 +85,7 @@ fn in_sync(view: View<'_>, observed: &ServerObservation) -> Check {
             Check::unknown(KIND, id, evidence, CheckRemedy::AskAgain)
         }
         StateWord::Standalone if !member => {
-            Check::fail(KIND, id, evidence, CheckRemedy::EmptyDataDirectory)
+            Check::fail(KIND, id, evidence, CheckRemedy::StandaloneData)
         }
         // To take a server out that is down is what the spec may want.
         _ if member && !view.is_wanted(observed.id) => {

@@ -18,7 +18,7 @@ pub(super) fn occupied(occupied: &[Occupied], width: usize) -> Text {
         Column::words("server"),
         Column::words("client"),
         Column::words("session"),
-        Column::numbers("time-out"),
+        Column::numbers("timeout"),
         Column::words("owns"),
     ]);
     let mut has_rows = false;
@@ -33,7 +33,7 @@ pub(super) fn occupied(occupied: &[Occupied], width: usize) -> Text {
             let cells = [id, one.from.clone(), format!("0x{:x}", one.id), timeout, owns(one)];
             table.row(cells.map(Line::plain));
         }
-        if let Some(said) = beside_the_table(clients.as_ref(), *came) {
+        if let Some(said) = beside_the_table(*server, clients.as_ref(), *came) {
             more.paragraph(Line::plain(format!("  server {server}  ")), said, width);
         }
     }
@@ -46,7 +46,7 @@ pub(super) fn occupied(occupied: &[Occupied], width: usize) -> Text {
 }
 
 /// What a table of sessions does not show.
-fn beside_the_table(clients: Option<&Clients>, came: u64) -> Option<String> {
+fn beside_the_table(server: ServerId, clients: Option<&Clients>, came: u64) -> Option<String> {
     let Some(Clients { count, sessions }) = clients else {
         return Some("does not show which clients are connected".to_owned());
     };
@@ -57,7 +57,9 @@ fn beside_the_table(clients: Option<&Clients>, came: u64) -> Option<String> {
     }
     if sessions.is_empty() {
         let count = phrases::count(*count, "client");
-        return Some(format!("{count}; it shows each if its whitelist allows cons"));
+        return Some(format!(
+            "{count} (add cons to 4lw.commands.whitelist of server {server} to see which)"
+        ));
     }
     (unlisted > 0).then(|| format!("and {unlisted} more"))
 }
@@ -125,12 +127,13 @@ pub(super) fn connect_strings(strings: &ConnectStrings, width: usize) -> Text {
 
 /// What becomes of clients that do not have the new addresses.
 pub(super) fn no_way_back(leaving: &[ServerId]) -> String {
-    let (who, last) = match leaving {
-        [one] => (format!("server {one}"), "it stops"),
-        all => (phrases::servers(all), "the last of them stops"),
+    let (who, last, them, old) = match leaving {
+        [one] => (format!("server {one}"), "it stops", "it", "its old address"),
+        all => (phrases::servers(all), "the last of them stops", "them", "an old address"),
     };
     format!(
-        "A client that knows only {who} loses its session, and its locks, when {last}. A stopped          server cannot start again, because no configuration contains its id. The only way back is          to forward its address to a new server."
+        "A client that knows only {who} loses its session, and its locks, when {last}. Do not start \
+         {them} again for such clients: point {old} to a new server."
     )
 }
 
@@ -174,11 +177,11 @@ mod tests {
             Occupied { server: id, clients: None, came: 0 },
         ];
         insta::assert_snapshot!(occupied(&all, 100).to_string_with(false), @"
-          server  client          session             time-out  owns
-          3       10.0.0.9:50001  0x1000000000000001       15s  Kafka broker 1 (/kafka/brokers/ids/1) and 1
-                                                                more
-                  10.0.0.9:50002  0x1000000000000002       15s  -
-          server 3  2 clients; it shows each if its whitelist allows cons
+          server  client          session             timeout  owns
+          3       10.0.0.9:50001  0x1000000000000001      15s  Kafka broker 1 (/kafka/brokers/ids/1) and 1
+                                                               more
+                  10.0.0.9:50002  0x1000000000000002      15s  -
+          server 3  2 clients (add cons to 4lw.commands.whitelist of server 3 to see which)
           server 3  no client now, but 4 sessions came and went while zkplan watched
           server 3  does not show which clients are connected
         ");

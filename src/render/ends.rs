@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
+pub use super::gates::question;
 pub use super::next::EndScreen;
 use super::text::{Line, Style, Text};
-use super::{changes, clients, law, next, phrases, refusal, run, sessions, signing_in, trust};
+use super::{changes, gates, law, next, phrases, refusal, run, sessions, signing_in, trust};
 use crate::apply::Differs;
 use crate::apply::access::{Recipient, Signer};
-use crate::apply::connect_strings::ConnectStrings;
 use crate::apply::journal::{HookEnd, Illegible};
-use crate::apply::{Occupied, Outcome, Since, Stale, Wait};
+use crate::apply::{Outcome, Since, Stale, Wait};
 use crate::check::Breach;
 use crate::ensemble::ErrorCode;
 use crate::model::{EnsembleConfig, ServerId, SettingName};
@@ -38,7 +38,7 @@ pub fn screen(screen: &EndScreen<'_>) -> Text {
         text.paragraph(Line::new(Style::Cyan, "then: "), then, width);
     }
     if let Some(command) = next_command(screen) {
-        text.line(Line::plain("Next: ").then(Style::Cyan, command));
+        text.line(Line::plain(next::lead(screen)).then(Style::Cyan, command));
     }
     text
 }
@@ -67,12 +67,12 @@ fn at_the_door(end: &Outcome, screen: &EndScreen<'_>) -> Option<(String, String)
         | Outcome::RunGone { .. }
         | Outcome::NotOpen { .. } => of_runs(end, screen),
         Outcome::NotAuthorized { by, signer } => not_authorized(by, signer, again),
-        Outcome::NoRecipient { unnamed } => no_recipient(unnamed, path),
+        Outcome::NoRecipient { unnamed } => no_recipient(unnamed, screen),
         Outcome::ReconfigDisabled => say(
             "the leader runs with reconfigEnabled=false.",
             "write the same server lines into zoo.cfg of every server and set reconfigEnabled=true \
-             in each; then restart one server at a time, followers first, the leader last, without \
-             stopping halfway: zkplan explain super-user",
+             in each; then restart one server at a time, the leader last. Restart all of them: do not \
+             leave some with reconfigEnabled=true and some with false (zkplan explain super-user)",
         ),
         Outcome::Unproven(unproven) => trust::not_proven(unproven, screen.path),
         Outcome::FolderRefused { path: znode, is_folder, code } => {
@@ -107,11 +107,25 @@ fn at_the_door(end: &Outcome, screen: &EndScreen<'_>) -> Option<(String, String)
     })
 }
 
-/// The file that a run is finished with: the plan that the journal keeps is one, where it is whole.
-fn what_finishes(why: &Differs, path: &str, run: u64) -> String {
-    let is_kept = !matches!(why, Differs::Header(_) | Differs::PlanLost);
-    let kept = format!(", or with its plan (zkplan history {path} {run} --plan > FILE)");
-    format!("the file that started it{}", if is_kept { &kept } else { "" })
+/// How a run that is in the way is finished, or given up: the plan that the journal keeps finishes it
+/// too, where it is whole.
+fn what_finishes(why: &Differs, run: u64, (path, again): (&str, &str)) -> String {
+    let shows = format!("zkplan history {path} {run} shows which steps are done.");
+    let abandons = format!("abandon it: {again} --abandon {run}");
+    match why {
+        Differs::Header(Illegible::Newer(_)) => {
+            format!(
+                "{shows} Use the newer zkplan. Only if the run is not wanted any more, {abandons}"
+            )
+        }
+        Differs::Header(Illegible::Garbled) | Differs::PlanLost => {
+            format!("{shows} Finish the run with the file that started it, or {abandons}")
+        }
+        Differs::OtherPlan | Differs::OtherSpec { .. } => format!(
+            "{shows} Finish the run with the file that started it, or with the plan that the ensemble \
+             keeps (zkplan history {path} {run} --plan > FILE, then zkplan apply FILE), or {abandons}"
+        ),
+    }
 }
 
 /// The same of those that the lock or a run stands behind.
@@ -130,18 +144,21 @@ fn of_runs(end: &Outcome, screen: &EndScreen<'_>) -> (String, String) {
         // Who made it is not proven, or not understood: nothing here helps to remove it.
         Outcome::Locked(None) => (
             "another apply holds the lock. Its owner is not known. Nothing was changed.".to_owned(),
-            format!("wait until the lock is removed with the session that made it; then {again}"),
+            format!(
+                "wait: the lock goes when the session of that apply ends or expires. If it stays, find \
+                 its owner (zkCli.sh: stat FOLDER/lock, where FOLDER is connect.folder of the spec, \
+                 /zkplan by default). Then {again}"
+            ),
         ),
         Outcome::OtherRun { number, why } => (
             format!("run {number} is open, and {}. Nothing was changed.", differs(why)),
-            format!(
-                "zkplan history {path} {number} shows which steps are done. Finish the run with \
-                 {}, or abandon it: {again} --abandon {number}",
-                what_finishes(why, path, *number)
-            ),
+            what_finishes(why, *number, (path, again)),
         ),
         Outcome::Overtaken { number, stale } => (
-            format!("run {number} is open and cannot be resumed. {}", capital(&self::stale(stale))),
+            format!(
+                "run {number} is open and cannot be resumed. {}",
+                phrases::capital(&self::stale(stale))
+            ),
             format!(
                 "if the change was intended, abandon this run and plan for the present ensemble: \
                  {} --abandon {number}",
@@ -154,7 +171,7 @@ fn of_runs(end: &Outcome, screen: &EndScreen<'_>) -> (String, String) {
         ),
         Outcome::RunGone { number } => (
             format!(
-                "run {number} is not in the journal any more. This apply was to resume it. \
+                "this apply was resuming run {number}, and the journal does not have that run any more. \
                  Nothing was changed."
             ),
             format!("{again} checks the ensemble again and makes a new plan"),
@@ -188,12 +205,6 @@ fn differs(why: &Differs) -> String {
     }
 }
 
-/// The first letter in upper case.
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
 /// What stands in the way of the folder, and the command that clears it.
 fn folder_refused(
     (path, is_folder): (&str, bool),
@@ -203,10 +214,9 @@ fn folder_refused(
     let what = format!("zkplan cannot write its lock and its journal to {path}: {code}.");
     let then = match code {
         ErrorCode::QuotaExceeded => {
-            let of = if path == "/" { "/zookeeper/quota".to_owned() } else { quota(path) };
             format!(
-                "a quota limits {path}: delete the quota with zkCli.sh (deleteall {of}); then \
-                 {again}"
+                "a quota limits {path}, or a parent of it: zkCli.sh shows it (listquota PATH); raise it \
+                 with setquota, or remove it with delquota PATH. Then {again}"
             )
         }
         ErrorCode::NoNode => format!("create it with zkCli.sh (create {path}); then {again}"),
@@ -215,16 +225,11 @@ fn folder_refused(
              set another `connect.folder` in the spec; then {again}"
         ),
         _ => format!(
-            "let the super user give this user the right to create in it (zkCli.sh, setAcl \
-             {path}), or set another `connect.folder` in the spec; then {again}"
+            "let the super user give this user the right to create in {path}, or set another \
+             `connect.folder` in the spec; then {again}"
         ),
     };
     (what, then)
-}
-
-/// Where the quota of a znode stands (`Quotas.quotaPath`).
-fn quota(path: &str) -> String {
-    format!("/zookeeper/quota{path}")
 }
 
 /// Every server that was asked refused the user.
@@ -239,19 +244,17 @@ fn not_authorized(by: &[Recipient], signer: &Signer, again: &str) -> (String, St
 }
 
 /// No server that serves may be sent the password.
-fn no_recipient(unnamed: &[Recipient], path: &str) -> (String, String) {
+fn no_recipient(unnamed: &[Recipient], screen: &EndScreen<'_>) -> (String, String) {
+    let EndScreen { again, plans, .. } = *screen;
     let what = "zkplan sends the password only to servers that the file lists and that lead or \
                 follow this ensemble. No server meets both conditions. Nothing was sent.";
     if unnamed.is_empty() {
-        return (
-            what.to_owned(),
-            format!("zkplan history {path} and zkplan plan show which servers serve"),
-        );
+        return (what.to_owned(), format!("{plans} shows which servers serve"));
     }
     let at: Vec<String> = unnamed.iter().map(|member| member.at.to_string()).collect();
     (
         format!("{what} Members at other addresses: {}", signing_in::recipients(unnamed)),
-        format!("if these are yours, zkplan apply {path} --connect {}", at.join(",")),
+        format!("if these are yours, {again} --connect {}", at.join(",")),
     )
 }
 
@@ -307,37 +310,31 @@ fn on_the_way(end: &Outcome, screen: &EndScreen<'_>) -> (String, String) {
         }
         Outcome::LockLost { since, .. } => (lock_lost(since), go_on),
         Outcome::Foreign { .. } => (
-            "another client changed the configuration during this run. ZooKeeper does not record who."
-                .to_owned(),
-            format!("find out who changed it. If the change was intended, {anew}. If not, undo it \
-                     and {again}"),
+            format!(
+                "another client changed the configuration during this run. {}",
+                phrases::WHO_CHANGED
+            ),
+            format!(
+                "find out who changed it. If the change was intended, {anew}. If not, undo it \
+                     and {again}"
+            ),
         ),
         Outcome::Interrupted { .. } => ("interrupted.".to_owned(), go_on),
         Outcome::Gate { step, approve, occupied, .. } => (
-            gate(step, approve, occupied.is_empty()),
+            gates::gate(step, approve, occupied.is_empty()),
             format!(
-                "{}, {again} --approve {approve}{}",
-                condition(approve),
-                again_and_again(approve, occupied, again)
+                "{}{}",
+                gates::before_approval(approve),
+                gates::again_and_again(approve, occupied, again)
             ),
         ),
         Outcome::LeaderMoved { step, leader } => leader_moved(step, *leader, again),
         Outcome::Hook { step, how } => hook(step, how, (again, &go_on)),
-        Outcome::RanOut { waits, .. } => (
-            "timed out. It is safe to leave the ensemble as it is.".to_owned(),
+        Outcome::RanOut { waits, unknown } => (
+            ran_out(waits, unknown.as_ref()),
             format!("fix the problem above; {go_on}{}", where_gone(waits, &anew)),
         ),
-        Outcome::DataDiffer(ids) => (
-            format!(
-                "the data of {} differ from the leader's. They come from another ensemble or are \
-                 damaged. The join was not sent.",
-                phrases::servers(ids)
-            ),
-            format!(
-                "stop it, move version-2 out of its data directory and keep it, restore the \
-                 zoo.cfg it first started with, and start it; {go_on}"
-            ),
-        ),
+        Outcome::DataDiffer(ids) => data_differ(ids, &go_on),
         Outcome::OldSettings { server, settings } => old_settings(*server, settings, again),
         Outcome::NotGranted(_) => not_granted(&anew, &go_on),
         Outcome::Unsafe(breaches, _) => (
@@ -365,6 +362,38 @@ fn on_the_way(end: &Outcome, screen: &EndScreen<'_>) -> (String, String) {
         | Outcome::HostNotPlain { .. }
         | Outcome::Unreachable => (String::new(), String::new()),
     }
+}
+
+/// A wait that ran out: with a request that is not acknowledged, nothing is safe to leave.
+fn ran_out(waits: &[Wait], unknown: Option<&StepId>) -> String {
+    let stuck = waits.iter().find_map(|wait| match wait {
+        Wait::Stuck { step, .. } => Some(step.as_ref()),
+        _ => None,
+    });
+    let Some(step) = stuck.or_else(|| unknown.map(Some)) else {
+        return "timed out. It is safe to leave the ensemble as it is.".to_owned();
+    };
+    let what = step.map_or("The fence".to_owned(), ToString::to_string);
+    format!(
+        "timed out. {what} was sent and is not acknowledged: writes may be stopped. Restart no server; \
+         start the voters that are down."
+    )
+}
+
+/// Joiners whose data are not the leader's.
+fn data_differ(ids: &BTreeSet<ServerId>, go_on: &str) -> (String, String) {
+    let each = if ids.len() == 1 { "" } else { "on each of them: " };
+    (
+        format!(
+            "the data of {} differ from the leader's. They come from another ensemble or are \
+             damaged. No join of such a server was sent.",
+            phrases::servers(ids)
+        ),
+        format!(
+            "{each}stop it, move version-2 out of its dataDir and dataLogDir (keep it), restore the \
+             zoo.cfg it first started with, and start it. Then {go_on}"
+        ),
+    )
 }
 
 /// What to do about findings that came up during a run.
@@ -408,8 +437,8 @@ fn lock_lost(since: &Since) -> String {
 }
 
 fn not_granted(anew: &str, go_on: &str) -> (String, String) {
-    let what = "a server stopped answering or came back after the plan was made. No order of the \
-                remaining steps keeps the safety rules and the figures of the plan.";
+    let what = "no order of the remaining steps keeps the safety rules and the figures of the plan: a \
+                server stopped answering or came back after the plan was made.";
     (
         what.to_owned(),
         format!(
@@ -443,73 +472,6 @@ fn where_gone(waits: &[Wait], anew: &str) -> String {
         return String::new();
     }
     format!(". If a server will not come back: {anew}")
-}
-
-/// The question to a person who can let a run continue.
-pub fn question(end: &Outcome, width: usize) -> Text {
-    let mut text = Text::new();
-    let Outcome::Gate { step, approve, occupied, strings } = end else { return text };
-    let what = match approve.as_str() {
-        "cutover" if occupied.is_empty() => {
-            "no client is connected to the servers that leave. The next steps remove these \
-             servers. Have you changed the clients' connect strings?"
-        }
-        "cutover" => {
-            "clients are still connected to servers that leave. The next steps remove these \
-             servers. Have the clients moved?"
-        }
-        "stop" => {
-            "clients are still connected to the server that is to be stopped. The next step stops \
-             it and cuts them off."
-        }
-        _ => "is its data directory blank? zkplan cannot see that and relies on your answer.",
-    };
-    text.paragraph(Line::new(Style::Yellow, format!("{step}: ")), what, width);
-    text.append(who_is_there(occupied, strings, width));
-    text
-}
-
-/// The clients that hold a gate shut, what they need, and what becomes of them without it.
-fn who_is_there(occupied: &[Occupied], strings: &ConnectStrings, width: usize) -> Text {
-    let mut text = clients::occupied(occupied, width);
-    if !occupied.is_empty() {
-        text.append(clients::connect_strings(strings, width));
-        let servers: Vec<ServerId> = occupied.iter().map(|on| on.server).collect();
-        text.paragraph("  ", clients::no_way_back(&servers), width);
-    }
-    text
-}
-
-/// What lets clients pass that an approval of those who are there never reaches: each connection is a
-/// new session.
-fn again_and_again(approve: &str, occupied: &[Occupied], again: &str) -> String {
-    if approve != "cutover" || occupied.is_empty() {
-        return String::new();
-    }
-    format!(
-        ". For a host whose clients connect again and again with new sessions: {again} --approve \
-         cutover --approve host-ADDRESS"
-    )
-}
-
-/// What must be true before a gate is approved.
-fn condition(approve: &str) -> &'static str {
-    match approve {
-        "cutover" => "once the clients have moved",
-        "stop" => "if these clients may be disconnected",
-        _ => "once you have checked that",
-    }
-}
-
-fn gate(step: &StepId, approve: &str, no_clients: bool) -> String {
-    match approve {
-        "cutover" if no_clients => {
-            format!("{step} waits for approval: confirm that the clients have moved.")
-        }
-        "cutover" => format!("{step} waits: clients are still connected to servers that leave."),
-        "stop" => format!("{step} waits: clients are still connected to that server."),
-        _ => format!("{step} waits for approval: confirm that the data directory is blank."),
-    }
 }
 
 fn stale(stale: &Stale) -> String {
@@ -557,7 +519,7 @@ fn details(end: &Outcome, width: usize) -> Text {
             text.append(diff(before, after, "the last state made by this run"));
         }
         Outcome::Gate { occupied, strings, .. } => {
-            text.append(who_is_there(occupied, strings, width));
+            text.append(gates::who_is_there(occupied, strings, width));
         }
         Outcome::RanOut { waits, .. } | Outcome::NotGranted(waits) => {
             for wait in waits {

@@ -103,10 +103,9 @@ mod tests {
         let shown = |number| explained(&checked, &Done::new(), number, 80).to_string_with(false);
         insta::assert_snapshot!(shown(2), @"
         2 join-4: reconfig: add server 4 as participant
-             why here: servers join in order of ids; new voters vote before old ones
-                       leave
-             comes after: await-4: a new server is added only after it has copied the
-                          data
+             why here: new voters are added before old ones are removed (in order of
+                       ids)
+             comes after: await-4: wait until the new servers have copied the data
              sends: server.4=10.0.0.4:2888:3888:participant;0.0.0.0:2181
              safety: tolerates 1 failure while it is under way; then 4 voters, quorum 3;
                      the leader stays

@@ -46,10 +46,16 @@ pub fn screen(of: &FirstQuorumScreen<'_>) -> Text {
             text.section(expected(first, of.width));
             text.section(mistakes::table(first, of.width));
             text.section(way_back(first, of.width));
+            let is_alone = first.others.is_empty();
+            let lead =
+                if is_alone { "Next, after step 1: " } else { "Next, after steps 1 and 2: " };
+            text.section(next(lead, of));
         }
-        Err(all) => text.section(hindrances(all, (of.ensemble, reached(of)), of.width)),
+        Err(all) => {
+            text.section(hindrances(all, (of.ensemble, reached(of)), of.width));
+            text.section(next("Next: ", of));
+        }
     }
-    text.section(next(of));
     text
 }
 
@@ -77,7 +83,7 @@ pub fn short(of: &FirstQuorumScreen<'_>) -> Text {
         }
         Err(all) => text.section(hindrances(all, (of.ensemble, reached(of)), of.width)),
     }
-    text.section(next(of));
+    text.section(next("Next: ", of));
     text
 }
 
@@ -147,6 +153,12 @@ fn plan(first: &FirstQuorum, of: &FirstQuorumScreen<'_>) -> Text {
          6 s with little data, longer with much. They keep their sessions if they reconnect before \
          the session timeout."
     ));
+    if !first.others.is_empty() {
+        let others = servers(first.others.keys());
+        step(format!(
+            "When apply says that server {id} leads alone, start {others} with the files of zkplan joiner."
+        ));
+    }
     if !of.accepts.is_empty() {
         text.paragraph(Line::new(Style::Bold, "  Risk: "), risks(of.accepts), of.width);
     }
@@ -280,10 +292,11 @@ fn way_back(first: &FirstQuorum, width: usize) -> Text {
     text
 }
 
-fn next(of: &FirstQuorumScreen<'_>) -> Text {
+/// `lead` says when it is right to type the command.
+fn next(lead: &str, of: &FirstQuorumScreen<'_>) -> Text {
     let mut text = Text::new();
     if let Some(next) = of.next {
-        text.line(Line::plain("Next: ").then(Style::Cyan, next));
+        text.line(Line::plain(lead).then(Style::Cyan, next));
     }
     text
 }

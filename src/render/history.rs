@@ -1,7 +1,7 @@
 //! The runs of an ensemble.
 
 use super::predicted;
-use super::run::entry;
+use super::run::{WITHDRAWN, entry};
 use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
 use crate::apply::journal::{Entry, Header, Illegible, Run};
@@ -49,7 +49,7 @@ const PLAN_CHARS: usize = 19;
 fn state(run: &Run) -> (Style, String) {
     let ended = run.records.iter().find_map(|record| match &record.entry {
         Entry::Closed => Some((Style::Green, "done".to_owned())),
-        Entry::Withdrawn => Some((Style::Dim, "closed: nothing was sent".to_owned())),
+        Entry::Withdrawn => Some((Style::Dim, WITHDRAWN.to_owned())),
         Entry::Abandoned { who } => Some((Style::Dim, format!("abandoned by {who}"))),
         _ => None,
     });

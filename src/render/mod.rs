@@ -22,6 +22,7 @@ mod findings;
 pub mod first_quorum;
 #[cfg(test)]
 mod fixture;
+mod gates;
 mod head;
 pub mod hints;
 pub mod history;

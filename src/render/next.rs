@@ -4,6 +4,7 @@ use super::phrases;
 use crate::apply::Differs;
 use crate::apply::Outcome;
 use crate::apply::access::Signer;
+use crate::apply::journal::Illegible;
 
 /// What is said where an apply ended before everything was done.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +26,51 @@ pub struct EndScreen<'a> {
     pub width: usize,
 }
 
+/// What stands before the command: when it is right to type it, where that is not now.
+pub(super) fn lead(screen: &EndScreen<'_>) -> &'static str {
+    match screen.end {
+        Outcome::Gate { approve, .. } => match approve.as_str() {
+            "cutover" => "Next, when no client needs these servers: ",
+            "stop" => "Next, if these clients may be disconnected: ",
+            _ => "Next, when you have checked that: ",
+        },
+        Outcome::Locked(_) => "Next, when the lock is free: ",
+        // Without a run there is none to give up.
+        Outcome::NotGranted(_) if screen.run.is_none() => "Next: ",
+        Outcome::NotGranted(_) => "Next, if the servers stay as they are: ",
+        Outcome::Unreachable => "Next, when servers answer: ",
+        // Unchanged, and without a change of something else, it would fail in the same way.
+        Outcome::NotAuthorized {
+            signer: Signer::User(_) | Signer::Sasl(_) | Signer::Certificate,
+            ..
+        }
+        | Outcome::NoRecipient { .. }
+        | Outcome::ReconfigDisabled
+        | Outcome::FolderRefused { .. }
+        | Outcome::LocalSession { .. }
+        | Outcome::TakesOneConnection { .. }
+        | Outcome::Hook { .. }
+        | Outcome::RanOut { .. }
+        | Outcome::DataDiffer(_)
+        | Outcome::OldSettings { .. }
+        | Outcome::Refused { .. } => "Next, after the fix: ",
+        Outcome::Finished
+        | Outcome::Stale(_)
+        | Outcome::NotAuthorized { signer: Signer::Anonymous, .. }
+        | Outcome::OtherRun { .. }
+        | Outcome::Overtaken { .. }
+        | Outcome::Foreign { .. }
+        | Outcome::LeaderMoved { .. }
+        | Outcome::NotOpen { .. }
+        | Outcome::Unproven(_)
+        | Outcome::HostNotPlain { .. }
+        | Outcome::Unsafe(..)
+        | Outcome::RunGone { .. }
+        | Outcome::LockLost { .. }
+        | Outcome::Interrupted { .. } => "Next: ",
+    }
+}
+
 /// The command, as it is typed. `None` where there is none that could be typed as it stands: a new
 /// plan is wanted, and the spec that a plan file was made from is not known, or not there.
 pub(super) fn command(screen: &EndScreen<'_>) -> Option<String> {
@@ -32,19 +78,26 @@ pub(super) fn command(screen: &EndScreen<'_>) -> Option<String> {
     let path = phrases::shell(path);
     // The apply of a spec plans anew; of a saved plan, a new one is made and shown first.
     let planned_anew = || anew.map(|anew| if anew == again { again } else { plans }.to_owned());
+    let looks_at = |number| Some(format!("zkplan history {path} {number}"));
     let abandons = |number| anew.map(|anew| format!("{anew} --abandon {number}"));
     match end {
         Outcome::Finished => None,
         Outcome::Stale(_) => planned_anew(),
         // As plan and history have it: what cannot be read is not finished by another file either.
-        Outcome::OtherRun { number, why: Differs::Header(_) | Differs::PlanLost } => {
-            Some(format!("{again} --abandon {number}"))
+        Outcome::OtherRun {
+            number,
+            why: Differs::Header(Illegible::Garbled) | Differs::PlanLost,
+        } => Some(format!("{again} --abandon {number}")),
+        // What a newer zkplan began is finished by that version. Whether a run is to be abandoned
+        // depends on who changed what: that is looked at first.
+        Outcome::OtherRun {
+            number,
+            why:
+                Differs::Header(Illegible::Newer(_)) | Differs::OtherPlan | Differs::OtherSpec { .. },
         }
-        Outcome::OtherRun { number, why: Differs::OtherPlan | Differs::OtherSpec { .. } } => {
-            Some(format!("zkplan history {path} {number}"))
-        }
-        Outcome::Overtaken { number, .. } => abandons(*number),
-        Outcome::Foreign { .. } | Outcome::NotGranted(_) => run.map_or_else(planned_anew, abandons),
+        | Outcome::Overtaken { number, .. } => looks_at(*number),
+        Outcome::Foreign { .. } => run.map_or_else(planned_anew, looks_at),
+        Outcome::NotGranted(_) => run.map_or_else(planned_anew, abandons),
         Outcome::NotOpen { .. } => Some(format!("zkplan history {path}")),
         Outcome::Unproven(_) => Some(format!("zkplan history {path} --unproven")),
         Outcome::HostNotPlain { .. } => Some(format!("{again} --no-hooks")),

@@ -30,6 +30,8 @@ pub struct PreflightScreen<'a> {
     pub edits: &'a Edits,
     /// The command that comes next.
     pub next: &'a str,
+    /// Whether that is this command again, which shows the same until what fails is fixed.
+    pub is_again: bool,
     /// Columns of the terminal.
     pub width: usize,
 }
@@ -64,7 +66,7 @@ pub fn screen(of: &PreflightScreen<'_>) -> Text {
     });
     let passed = groups(of.checks, |check| check.verdict == CheckVerdict::Pass);
     text.section(section("Fails", Style::Red, &fails, of.width));
-    let title = "Advice: does not stand in the way of a change";
+    let title = "Advice: does not block a change";
     text.section(section(title, Style::Yellow, &advice, of.width));
     text.section(not_running(of));
     text.section(section("Unknown", Style::Yellow, &unknown, of.width));
@@ -79,7 +81,7 @@ pub fn screen(of: &PreflightScreen<'_>) -> Text {
         restarts.paragraph("", settings::restart_order(order), of.width);
         text.section(restarts);
     }
-    text.section(end(of, &unknown));
+    text.section(end(of, &fails, &unknown));
     text
 }
 
@@ -218,7 +220,7 @@ fn not_running(of: &PreflightScreen<'_>) -> Text {
 }
 
 /// The counts, what is unknown, and the next command.
-fn end(of: &PreflightScreen<'_>, unknown: &[Group<'_>]) -> Text {
+fn end(of: &PreflightScreen<'_>, fails: &[Group<'_>], unknown: &[Group<'_>]) -> Text {
     let count = |verdict: CheckVerdict, blocks: bool| {
         let counts = |check: &&Check| check.verdict == verdict && check.blocks == blocks;
         of.checks.iter().filter(counts).count()
@@ -236,19 +238,32 @@ fn end(of: &PreflightScreen<'_>, unknown: &[Group<'_>]) -> Text {
     let not_known =
         if names.is_empty() { String::new() } else { format!(" Not known: {}.", list(names)) };
     let line = if failed > 0 {
-        Line::new(
-            Style::Red,
-            format!(
-                "{} failed. Do not change this ensemble yet: fix what is listed under \"Fails\".",
-                count_of(failed, "check")
-            ),
-        )
+        // One entry stands for all servers of which the same is true.
+        let of_entries = if failed > fails.len() {
+            format!(" ({}, some of them on several servers)", entries(fails.len()))
+        } else {
+            String::new()
+        };
+        let said = format!(
+            "{} failed{of_entries}. Do not change this ensemble yet: fix what is listed under \"Fails\".",
+            count_of(failed, "check")
+        );
+        Line::new(Style::Red, said)
     } else {
         Line::new(Style::Green, "No check failed: you can plan a change.")
     };
+    let lead = match (of.is_again, failed) {
+        (false, _) => "Next: ",
+        (true, 1) => "Next, after the fix: ",
+        (true, _) => "Next, after the fixes: ",
+    };
     text.paragraph("", line.then(Style::Plain, not_known), of.width);
-    text.line(Line::plain("Next: ").then(Style::Cyan, of.next.to_owned()));
+    text.line(Line::plain(lead).then(Style::Cyan, of.next.to_owned()));
     text
+}
+
+fn entries(count: usize) -> String {
+    if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") }
 }
 
 #[cfg(test)]
@@ -274,6 +289,7 @@ mod tests {
             all,
             edits: &Edits::default(),
             next,
+            is_again: next.starts_with("zkplan preflight"),
             width: 100,
         });
         text.to_string_with(false)

@@ -66,7 +66,7 @@ pub fn screen(screen: &ProbeScreen<'_>) -> Text {
                  certificate (ssl.clientAuth=need), and the leader could carry out a request that \
                  comes with one. {UNPROVEN}"
             ),
-            Some("the plan is as safe as without a probe".to_owned()),
+            Some(NOTHING_PROVEN.to_owned()),
         ),
         ProbeAnswer::Checked { step, dry_run: None } => (
             Style::Red,
@@ -82,10 +82,14 @@ pub fn screen(screen: &ProbeScreen<'_>) -> Text {
     let lead = Line::new(Style::Bold, "Probe: ");
     text.paragraph(lead, Line::new(style, said), width);
     if let Some(remedy) = remedy {
-        text.paragraph(Line::new(Style::Cyan, "       help: "), Line::plain(remedy), width);
+        let lead = if remedy == NOTHING_PROVEN { "       note: " } else { "       help: " };
+        text.paragraph(Line::new(Style::Cyan, lead), Line::plain(remedy), width);
     }
     text
 }
+
+/// What a probe that could not be sent leaves open: nothing is to be done about it.
+const NOTHING_PROVEN: &str = "the probe proved nothing; apply checks this with its first request";
 
 /// How it looks, what was said, and what to do about it.
 fn checked(plan: &Plan, step: &StepId, dry_run: DryRun) -> (Style, String, Option<String>) {
@@ -119,7 +123,7 @@ fn checked(plan: &Plan, step: &StepId, dry_run: DryRun) -> (Style, String, Optio
                 "{step} was not sent. The servers enforce authentication (-124), and the leader \
                  could carry out a request of an authenticated user. {UNPROVEN}"
             ),
-            Some("the plan is as safe as without a probe".to_owned()),
+            Some(NOTHING_PROVEN.to_owned()),
         ),
         DryRun::NotSent(code) => (
             Style::Yellow,
@@ -127,7 +131,7 @@ fn checked(plan: &Plan, step: &StepId, dry_run: DryRun) -> (Style, String, Optio
                 "{step} was not sent. zkplan could not find out whether the leader checks \
                  permissions: it answered {code}."
             ),
-            Some("the plan is as safe as without a probe".to_owned()),
+            Some(NOTHING_PROVEN.to_owned()),
         ),
         DryRun::NoAnswer => (
             Style::Red,

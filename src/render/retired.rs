@@ -83,10 +83,10 @@ pub(super) fn two_histories(by: &RetiredBy) -> String {
 
 /// What to do with the servers that a run retired, if it is the other side that counts.
 pub(super) fn put_away(by: &RetiredBy) -> String {
-    let them = if by.from.len() == 1 { "it" } else { "them" };
+    let their = if by.from.len() == 1 { "its" } else { "their" };
     format!(
-        "If it is the ensemble that run {} moved to: move the clients of {} to it, stop {them}, \
-         {PUT_AWAY}.",
+        "If it is the ensemble that run {} moved to: move the clients there, then stop {}, disable \
+         {their} service, and move {their} zoo.cfg and data away.",
         by.run,
         phrases::servers(&by.from)
     )

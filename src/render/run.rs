@@ -72,15 +72,15 @@ pub fn line(event: &Event) -> Option<Line> {
         }
         Event::NotNeeded { step } => Some(
             Line::new(Style::Green, step.to_string())
-                .then(Style::Plain, " skipped: its server is up, or a person starts it"),
+                .then(Style::Plain, " skipped: its server runs already, or --no-hooks is given"),
         ),
         Event::NoAnswer { step, server } => {
             Some(Line::new(Style::Yellow, step.to_string()).then(Style::Plain, no_answer(*server)))
         }
         Event::Abandoned { run } => plain(format!("run {run} is abandoned")),
-        Event::StopByHand { server, .. } => {
-            plain(format!("server {server} is still running, without a vote: please stop it"))
-        }
+        Event::StopByHand { server, .. } => plain(format!(
+            "server {server} has left and still runs without a vote: stop it when no client uses it"
+        )),
         Event::GateShut { step, newcomers } => {
             Some(Line::new(Style::Yellow, gate_shut(step, newcomers)))
         }
@@ -153,9 +153,12 @@ pub(super) fn hook_end(how: &HookEnd) -> String {
         HookEnd::Failed(why) => format!("failed: {why}"),
         HookEnd::TimedOut => "timed out and was killed".to_owned(),
         HookEnd::NotStarted(why) => format!("could not be started: {why}"),
-        HookEnd::Unknown => "was running when the apply died; its result is not known".to_owned(),
+        HookEnd::Unknown => "was running when apply ended; its result is not known".to_owned(),
     }
 }
+
+/// A run that ended before its first step: at most its fence was sent, which changes no member.
+pub(super) const WITHDRAWN: &str = "closed: no step was begun";
 
 /// Who holds a lock, since when, and what for.
 pub fn holder(by: &LockText) -> String {
@@ -210,7 +213,7 @@ pub fn report(
             Gap::Away => "while the ensemble did not answer".to_owned(),
             Gap::StillAway => "and still none at the end".to_owned(),
         };
-        let said = format!("Longest time without a committed write of zkplan: {gap} ms, {when}");
+        let said = format!("Longest pause between two committed test writes: {gap} ms, {when}");
         text.paragraph("", said, width);
     }
     text.append(predicted::measured(report, prediction, width));
@@ -334,7 +337,9 @@ pub fn entry(entry: &Entry) -> String {
         }
         Entry::NotApplied { step, because } => format!("{step} did not commit: {because}"),
         Entry::Disarmed { step } => {
-            format!("{step} cannot commit any more; it may have committed and been reverted before")
+            format!(
+                "{step} can no longer commit. It may have committed earlier and been undone since"
+            )
         }
         Entry::Passed { step, how: GateOpenedBy::Drained, .. } => {
             format!("{step} passed: no client is connected any more")
@@ -348,7 +353,7 @@ pub fn entry(entry: &Entry) -> String {
         Entry::Gone { step } => format!("{step}: the server has stopped"),
         Entry::Stopped { why } => format!("stopped: {why}"),
         Entry::Closed => "closed: everything is done".to_owned(),
-        Entry::Withdrawn => "closed: nothing but the fence was sent, no command was run".to_owned(),
+        Entry::Withdrawn => WITHDRAWN.to_owned(),
         Entry::Abandoned { who } => format!("abandoned by {who}"),
     }
 }

@@ -20,8 +20,8 @@ pub(super) fn differ(differences: &[SettingDifference]) -> String {
     };
     let all: Vec<String> = differences.iter().map(one).collect();
     format!(
-        "settings differ from the spec: {}. Restarts with the edited files bring them, one server at \
-         a time and the leader last: zkplan explain settings",
+        "settings differ from the spec: {}. Edit the files of these servers; restarts then bring the \
+         settings, one server at a time and the leader last: zkplan explain settings",
         all.join("; ")
     )
 }
@@ -73,9 +73,9 @@ fn sentence(note: &EditNote) -> String {
     match note {
         EditNote::DigestToFill { user } => {
             format!(
-                "HASH is a placeholder. Run \"zkplan digest --user {} > super.token\": it prints the \
-                 whole line that begins with {SUPER_DIGEST}. Put that line in place of the one with \
-                 HASH. New servers take the file: zkplan joiner --token super.token",
+                "HASH is a placeholder. Run \"zkplan digest --user {} > super.token\": it shows the whole \
+                 line that begins with {SUPER_DIGEST}. Put that line in place of the one with HASH. \
+                 The file has only USER:HASH, for new servers: zkplan joiner --token super.token",
                 phrases::shell(user)
             )
         }
@@ -101,9 +101,9 @@ fn sentence(note: &EditNote) -> String {
                 .to_owned()
         }
         EditNote::TicksApart { from_ms, to_ms } => format!(
-            "servers with tickTime {from_ms} and {to_ms} lose each other with this syncLimit while \
-             the restarts go on. First bring a larger syncLimit to every server, so that syncLimit x \
-             tickTime of each is more than twice the tickTime of any other. Then change the tick"
+            "servers with tickTime {from_ms} and {to_ms} lose each other with this syncLimit between \
+             the restarts. First raise syncLimit on every server, so that its own tickTime x syncLimit \
+             is more than 2 x the largest tickTime of any server. Only then change tickTime"
         ),
         EditNote::Release(version) => format!(
             "the release is no line of zoo.cfg: install {version} on this server before its restart"
@@ -119,8 +119,8 @@ pub fn restart_order(order: &RestartOrder) -> String {
         .map(|id| if Some(*id) == *leader { format!("{id} (leads)") } else { id.to_string() })
         .collect();
     let forward = if *only_forward {
-        ". Finish once begun: a server that starts with its old file after an enabled server has led \
-         may never serve. Restart such a server with the new file"
+        ". Once begun, finish: after a server with reconfigEnabled=true has led, one that starts with \
+         its old file may never serve. Restart such a server with the new file"
     } else {
         ""
     };
@@ -162,10 +162,10 @@ mod tests {
         +reconfigEnabled=true
         +DigestAuthenticationProvider.superDigest=super:HASH
         +4lw.commands.whitelist=conf, hash
-        note: HASH is a placeholder. Run "zkplan digest --user super > super.token": it prints the
+        note: HASH is a placeholder. Run "zkplan digest --user super > super.token": it shows the
               whole line that begins with DigestAuthenticationProvider.superDigest. Put that line
-              in place of the one with HASH. New servers take the file: zkplan joiner --token
-              super.token
+              in place of the one with HASH. The file has only USER:HASH, for new servers: zkplan
+              joiner --token super.token
         note: this file holds a secret. With reconfigEnabled=true ZooKeeper rewrites zoo.cfg with
               mode 0644: every user of the machine can then read it, and zoo.cfg.bak too
         note: 4lw.commands.whitelist in zoo.cfg replaces a list that is given as a JVM flag: add
@@ -186,6 +186,6 @@ mod tests {
         let ids = [1, 2, 3].map(ServerId::new).into();
         let order = RestartOrder::of(&ids, Some(ServerId::new(1)), true);
         let shown = restart_order(&order);
-        assert!(shown.contains(": 2, 3, 1 (leads). Finish once begun"), "{shown}");
+        assert!(shown.contains(": 2, 3, 1 (leads). Once begun, finish"), "{shown}");
     }
 }

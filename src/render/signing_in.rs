@@ -43,17 +43,18 @@ pub(super) fn who_and_why(signer: &Signer) -> String {
 pub(super) fn remedy(signer: &Signer, again: &str) -> String {
     match signer {
         Signer::User(_) => format!(
-            "check the password of connect.auth; or set {SUPER_DIGEST} in zoo.cfg of that server \
-             (zkplan digest prints it) and restart it; or give the user WRITE on /zookeeper/config. Then {again}"
+            "(1) check the password of connect.auth. (2) Or set {SUPER_DIGEST} in zoo.cfg of that server \
+             (zkplan digest prints the line) and restart it. (3) Or give the user WRITE on \
+             /zookeeper/config. Then {again}"
         ),
         Signer::Sasl(_) => format!(
-            "check the password of connect.auth; or put the user into the JAAS file of that server \
-             and set {SASL_SUPER_USER} in its zoo.cfg and restart it; or give its sasl id \
-             WRITE on /zookeeper/config. Then {again}"
+            "(1) check the password of connect.auth. (2) Or put the user into the JAAS file of that \
+             server, set {SASL_SUPER_USER} in its zoo.cfg, and restart it. (3) Or give its sasl id WRITE \
+             on /zookeeper/config. Then {again}"
         ),
         Signer::Certificate => format!(
-            "set {X509_SUPER_USER} in zoo.cfg of that server and restart it; or give its x509 id \
-             WRITE on /zookeeper/config. Then {again}; or {again} --user super, with a password"
+            "(1) set {X509_SUPER_USER} in zoo.cfg of that server and restart it. (2) Or give its x509 id \
+             WRITE on /zookeeper/config. Then {again}. (3) Or give a password: {again} --user super"
         ),
         Signer::Anonymous => format!(
             "{again} --user super (the password comes from ZKPLAN_PASSWORD, --password-file or a prompt)"

@@ -53,7 +53,11 @@ pub fn screen(screen: &StatusScreen<'_>) -> Text {
     }
     text.append(on_retired(status, width));
     match blocks(status).as_slice() {
-        [] => text.paragraph(named("Change"), Line::new(Style::Green, "possible now"), width),
+        [] => text.paragraph(
+            named("Change"),
+            Line::new(Style::Green, "nothing blocks a reconfig now"),
+            width,
+        ),
         all => {
             for said in all {
                 let said = Line::new(Style::Red, "not possible now: ").then(Style::Plain, said);
@@ -81,10 +85,7 @@ pub fn next(screen: &StatusScreen<'_>) -> Option<String> {
         StatusOf::Flags(flags) if is_locked => {
             return Some(format!("zkplan status {flags} --watch"));
         }
-        StatusOf::Flags(flags) => {
-            let label = phrases::shell(ensemble);
-            return Some(format!("zkplan import {flags} --ensemble {label} > {label}.yaml"));
-        }
+        StatusOf::Flags(flags) => return by_flags(flags, ensemble, status),
         StatusOf::Spec(path) => phrases::shell(path),
     };
     if let Some(command) = open_run::unproven(&path, &status.findings) {
@@ -111,6 +112,16 @@ pub fn next(screen: &StatusScreen<'_>) -> Option<String> {
         }
         SpecVerdict::Refused(_) => Some(format!("zkplan plan {path}")),
     }
+}
+
+/// The command that comes next where no spec was given. An open run has its spec already: another one
+/// would be in its way. An import never has the name of a spec that may be there.
+fn by_flags(flags: &str, ensemble: &str, status: &EnsembleStatus<'_>) -> Option<String> {
+    if status.run.is_some() || !not_asked(status).is_empty() {
+        return None;
+    }
+    let label = phrases::shell(ensemble);
+    Some(format!("zkplan import {flags} --ensemble {label} > {label}.imported.yaml"))
 }
 
 /// The command that shows what to edit, where the members are those of the spec and files are not.
@@ -157,7 +168,7 @@ pub fn one_line(status: &EnsembleStatus<'_>) -> String {
 }
 
 fn named(name: &str) -> Line {
-    Line::new(Style::Bold, format!("{name:<8}"))
+    Line::new(Style::Bold, format!("{name:<7} "))
 }
 
 fn servers(status: &EnsembleStatus<'_>, width: usize) -> Text {
@@ -170,7 +181,7 @@ fn servers(status: &EnsembleStatus<'_>, width: usize) -> Text {
         match joiner.lacks.as_slice() {
             // The line above says why, or shows what it has.
             [] | [JoinerLack::Answer] => None,
-            all => Some(format!("still lacks {}", phrases::list(all.iter().map(lack)))),
+            all => Some(format!("not ready: {}", phrases::list(all.iter().map(lack)))),
         }
     };
     present::with_lag(status.known.facts, status.known.seen, (&shown, &lacks), width)
@@ -179,17 +190,19 @@ fn servers(status: &EnsembleStatus<'_>, width: usize) -> Text {
 /// What a joiner lacks, in a few words.
 pub fn lack(lack: &JoinerLack) -> String {
     match lack {
-        JoinerLack::Answer => "an answer".to_owned(),
-        JoinerLack::OwnId(other) => format!("its id (it answers with id {other})"),
-        JoinerLack::Ensemble => "this ensemble (it runs outside it)".to_owned(),
-        JoinerLack::Leader => "a leader that it follows".to_owned(),
-        JoinerLack::KnownId => "an answer that shows its id".to_owned(),
-        JoinerLack::Transactions(Some(behind)) => phrases::count(*behind, "transaction"),
-        JoinerLack::Transactions(None) => "transactions (how many is not known)".to_owned(),
-        JoinerLack::SameData => "the leader's data (its own differ)".to_owned(),
-        JoinerLack::DataProof => "a proof that its data equal the leader's".to_owned(),
-        JoinerLack::WantedPorts => "the ports of the spec".to_owned(),
-        JoinerLack::ElectionPort => "an election port that can be reached".to_owned(),
+        JoinerLack::Answer => "does not answer".to_owned(),
+        JoinerLack::OwnId(other) => format!("answers with id {other}"),
+        JoinerLack::Ensemble => "runs in another ensemble, or alone".to_owned(),
+        JoinerLack::Leader => "follows no leader".to_owned(),
+        JoinerLack::KnownId => "does not show its id".to_owned(),
+        JoinerLack::Transactions(Some(behind)) => {
+            format!("is {} behind", phrases::count(*behind, "transaction"))
+        }
+        JoinerLack::Transactions(None) => "is behind (how far is not known)".to_owned(),
+        JoinerLack::SameData => "has data that differ from the leader's".to_owned(),
+        JoinerLack::DataProof => "its data are not proven equal to the leader's".to_owned(),
+        JoinerLack::WantedPorts => "listens on other ports than those of the spec".to_owned(),
+        JoinerLack::ElectionPort => "its election port cannot be reached".to_owned(),
     }
 }
 
@@ -209,11 +222,16 @@ fn lines(status: &EnsembleStatus<'_>, of: StatusOf<'_>) -> Vec<(&'static str, St
             StatusOf::Spec(path) => format!("connect.servers of {path}"),
             StatusOf::Flags(_) => "--connect".to_owned(),
         };
+        let their = if not_asked.len() == 1 {
+            "its client address is"
+        } else {
+            "their client addresses are"
+        };
         let said = format!(
-            "not {}: the ensemble does not show the client address. Name every server in {place}",
+            "{}: {their} not known. Name every server in {place}",
             phrases::servers(&not_asked)
         );
-        lines.push(("Asked", Style::Yellow, said));
+        lines.push(("Not asked", Style::Yellow, said));
     }
     if !without_zone.is_empty() {
         let (may, not): (Vec<_>, Vec<_>) =
@@ -328,7 +346,7 @@ pub fn run(status: &EnsembleStatus<'_>) -> String {
         format!(", opened by {} at {}", run.opened_by, run.opened_at)
     };
     let left = journal.position.as_ref().map_or_else(
-        || "its plan cannot be read, or does not lead on from what is there".to_owned(),
+        || "its plan cannot be read, or no longer fits the present members".to_owned(),
         |position| open_run::progress(position.checked.plan(), &position.done),
     );
     format!("{seen}run {} is open{opened}; {left}", run.number)
@@ -337,7 +355,7 @@ pub fn run(status: &EnsembleStatus<'_>) -> String {
 /// Retired servers, those that do the same together.
 fn retired_servers<'a>(status: &'a EnsembleStatus<'_>) -> impl Iterator<Item = String> + use<'a> {
     let does = |answer: Option<Beside>| match answer {
-        None => "no answer as that server",
+        None => "stopped, as far as zkplan sees: no server with this id answers there",
         Some(Beside::Follows) => retired::STILL_FOLLOWS,
         Some(Beside::Serves(_)) => "SERVES OLD DATA outside this ensemble",
         Some(Beside::NotKnown(_)) => "a server answers; not known whether it is the old one",
@@ -407,8 +425,8 @@ pub fn block(block: &Block, status: &EnsembleStatus<'_>) -> String {
                 format!("run {number} is open, and an apply of this spec does not resume it")
             }
             None => format!(
-                "run {number} is open: it must be finished with the spec or plan that it was \
-                 started from, or abandoned"
+                "run {number} is open. Finish it with the spec or the plan that it was started from, \
+                 or abandon it: zkplan status with that spec has the next command"
             ),
         },
         Block::JournalUnread => {

@@ -34,9 +34,11 @@ fn restart(server: Option<ServerId>, missing: RestartMissing) -> String {
         RestartMissing::ByHand => format!("restart {who} now, and no other server"),
         RestartMissing::Role => format!("{who} is not back in its role and in sync yet"),
         RestartMissing::Commit => format!("{who} is back; no write was seen to commit through it"),
-        RestartMissing::Again => format!("{who} is back; zkplan looks once more"),
+        RestartMissing::Again => format!("{who} is back; checking once more"),
         RestartMissing::Leader => format!("{who} has no leader"),
-        RestartMissing::Lock => format!("another apply restarts servers; {who} is next after it"),
+        RestartMissing::Lock => {
+            format!("another apply is restarting servers; {who} waits for it")
+        }
     }
 }
 
@@ -64,8 +66,8 @@ pub fn wait(wait: &Wait) -> String {
             let voters: Vec<String> =
                 voters.iter().map(|(id, at)| format!("server {id} at {at}")).collect();
             format!(
-                "{what} was sent and is not acknowledged. A majority of these must be up: {}. \
-                 Restart no server. Start the missing one at its address, with its data",
+                "{what} was sent and is not acknowledged. Enough of these voters must be up: {}. Start \
+                 those that are down, each with its own data. Restart none that runs",
                 phrases::list(voters)
             )
         }
@@ -74,8 +76,8 @@ pub fn wait(wait: &Wait) -> String {
              it is stopped"
         ),
         Wait::StillUp { server } => format!(
-            "the stop command of server {server} succeeded, but the server still answers. Check \
-             whether a supervisor restarts it"
+            "server {server} still answers, although its stop command succeeded. Check whether a \
+             supervisor restarts it"
         ),
         Wait::Quiet { watched, left } => quiet(*watched, *left),
         Wait::Hops { from, to, left, clients } => {
@@ -102,7 +104,7 @@ pub fn wait(wait: &Wait) -> String {
         }
         Wait::Connection => {
             "no server of the ensemble accepts the session: they are frozen, down, or have no \
-             quorum; zkplan plan SPEC shows which"
+             quorum (zkplan status shows which)"
                 .to_owned()
         }
     }
@@ -180,8 +182,8 @@ const LOOKS_FOR_LONG: &str = ". This takes unusually long. Possible causes: it s
                               cannot reach its own; or its data directory is from another \
                               ensemble with a higher epoch, so it refuses this leader (its log: \
                               \"Leaders epoch ... is less than accepted epoch\"). In the last \
-                              case stop it, move its data directory aside, and start it as a \
-                              joiner again";
+                              case stop it, move version-2 out of its dataDir and dataLogDir (keep \
+                              it, and keep myid), and start it with the files of \"zkplan joiner\"";
 
 /// Who holds the fence back, and how long.
 fn syncing(servers: &[ServerId], is_seen: bool, left_ms: u64) -> String {

@@ -30,7 +30,7 @@ pub struct SessionEntry {
     pub from: String,
     /// The session's id, in hex.
     pub session: String,
-    /// Its time-out.
+    /// Its timeout.
     pub timeout_ms: Option<u64>,
     /// Its ephemeral znodes, where the server lists them.
     pub owns: Vec<String>,

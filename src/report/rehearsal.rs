@@ -157,7 +157,7 @@ pub struct RehearsedApply {
 pub enum RehearsedResult {
     /// It comes to the end of the plan.
     Finishes,
-    /// It waits, until its time-out.
+    /// It waits, until its timeout.
     Waits,
     /// It stops.
     Stops,

@@ -15,8 +15,8 @@ const WHOLE: usize = usize::MAX / 8;
 /// Wide enough that no sentence is broken twice.
 const WIDE: usize = 120;
 
-const UNPROVEN: &str = "As far as zkplan can see without credentials, an operator wrote this; an \
-                        apply checks it.";
+const UNPROVEN: &str = "Read without a password: zkplan has not verified who wrote this. Apply \
+                        does.";
 
 /// The record of one run. `document` is the same as the journal's; `proven` says whether an operator is
 /// proven to have written it.

@@ -212,9 +212,9 @@ struct SettingsMap {
     tick_time: Option<LeastOne>,
     /// Connections from one address; 0 is any number.
     max_client_cnxns: Option<LeastZero>,
-    /// The shortest session time-out in milliseconds.
+    /// The shortest session timeout in milliseconds.
     min_session_timeout: Option<LeastOne>,
-    /// The longest session time-out in milliseconds.
+    /// The longest session timeout in milliseconds.
     max_session_timeout: Option<LeastOne>,
     /// The release.
     #[schemars(regex(pattern = VERSION_PATTERN))]

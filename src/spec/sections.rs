@@ -27,7 +27,7 @@ pub fn is_label(text: &str) -> bool {
         && text.bytes().all(|byte| plain(byte) || b".-".contains(&byte))
 }
 
-/// The longest session time-out. ZooKeeper itself grants 20 ticks, 40 seconds by default.
+/// The longest session timeout. ZooKeeper itself grants 20 ticks, 40 seconds by default.
 const LONGEST_SESSION: Millis = Millis::from_secs(3600);
 
 /// The longest time for one answer: what takes longer is of no use to a run.

@@ -61,7 +61,7 @@ fn fits(columns: &str) {
         let folder = entry.expect("an entry").path();
         let printed = printed(&folder, columns);
         // What is to be copied stands on one line, as it is.
-        let starts = ["Next: ", "To see each failure: "];
+        let starts = ["Next: ", "Next, after ", "To see each failure: "];
         let is_literal = |line: &str| {
             line.contains("server.") || starts.iter().any(|start| line.starts_with(start))
         };

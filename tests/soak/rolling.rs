@@ -142,7 +142,9 @@ impl Story {
 
     /// Healed, the command that the screen names comes to the end.
     fn goes_on(&self, ended: &Ended, leader: &Server) {
-        let next = ended.said.lines().find_map(|line| line.strip_prefix("Next: zkplan "));
+        let next = ended.said.lines().filter(|line| line.starts_with("Next"));
+        let next =
+            next.filter_map(|line| line.split_once(": zkplan ")).map(|(_, next)| next).next();
         let next = next.unwrap_or_else(|| panic!("no command is named\n{}", ended.said));
         self.lab.heal_links();
         self.lab.wait_serving();

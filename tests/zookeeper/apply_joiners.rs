@@ -58,7 +58,7 @@ fn not_running(ensemble: &Ensemble) {
     // The run sent nothing but its fence: it has closed itself, and no other spec has to abandon it.
     let other = spec(ensemble, 4);
     let history = desk.run_as_super(&["history", "spec.yaml"]).exits(0);
-    assert_eq!(history.says(["closed: nothing was sent"]).open_run(), None);
+    assert_eq!(history.says(["closed: no step was begun"]).open_run(), None);
     desk.apply_spec(&other).ends().exits(0);
     is_at(ensemble, &[1, 2, 3, 4]);
     desk.apply_spec(&wanting(ensemble, 1..=3, 1..=3)).ends().exits(0);

@@ -130,10 +130,10 @@ fn a_standalone_server_becomes_three_and_loses_nothing() {
         .says(["runs standalone", "First quorum: one restart", "Do not start servers 2 and 3 yet"])
         .says(["standaloneEnabled=false", "reconfigEnabled=true", "The way back", "zkplan apply"]);
     let mut apply = apply(&desk, &spec).start();
-    apply.wait_said(&["Next: restart server 1 with the files above"]);
+    apply.wait_said(&["Now: restart server 1 with the files above"]);
     let ((), restart) = witness.longest_gap(|| {
         person.restarts(&ensemble);
-        apply.wait_said(&["Server 1 leads alone", "every write before it"]);
+        apply.wait_said(&["Server 1 leads alone", "every write made before"]);
     });
     let (outcome, joins) = witness.longest_gap(|| {
         ensemble.start_joiner(2);
@@ -159,7 +159,7 @@ fn the_others_start_from_files_that_were_written_before() {
     assert_eq!(written.next_lines(), ["zkplan apply spec.yaml --accept ZKQ2:join-2"]);
     let person = Person::reads(&ensemble, &desk, &spec);
     let mut apply = apply(&desk, &spec).start();
-    apply.wait_said(&["Next: restart server 1 with the files above"]);
+    apply.wait_said(&["Now: restart server 1 with the files above"]);
     person.restarts(&ensemble);
     apply.wait_said(&["Server 1 leads alone"]);
     for id in [2, 3] {
@@ -246,7 +246,7 @@ fn each_mistake_is_named() {
     let (desk, spec) = (Desk::new(), three(&ensemble));
     let person = Person::reads(&ensemble, &desk, &spec);
     let mut apply = apply(&desk, &spec).start();
-    apply.wait_said(&["Next: restart server 1"]);
+    apply.wait_said(&["Now: restart server 1"]);
     let without = |key: &str| {
         let lines = person.zoo_cfg.lines().filter(|line| line.split('=').next() != Some(key));
         lines.map(|line| line.to_owned() + "\n").collect::<String>()
@@ -348,7 +348,7 @@ fn is_killed_and_resumed(boundary: &str) {
     let mut killed = apply(&desk, &spec).at("KILL", boundary).start();
     let is_before = ["restart shown", "restart waits"].contains(&boundary);
     if !is_before {
-        killed.wait_said(&["Next: restart server 1"]);
+        killed.wait_said(&["Now: restart server 1"]);
         person.restarts(&ensemble);
         ensemble.wait_leader();
         ensemble.start_joiner(2);
@@ -361,7 +361,7 @@ fn is_killed_and_resumed(boundary: &str) {
     assert_eq!(resumes.is_empty(), boundary == "restart shown", "{said}");
     let mut apply = apply(&desk, &spec).with(&resumes).start();
     if is_before {
-        apply.wait_said(&["Next: restart server 1"]);
+        apply.wait_said(&["Now: restart server 1"]);
         person.restarts(&ensemble);
         apply.wait_said(&["Server 1 leads alone"]);
         ensemble.start_joiner(2);

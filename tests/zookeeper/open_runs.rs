@@ -93,13 +93,17 @@ fn what_cannot_be_read_is_not_known(ensemble: &Ensemble) {
     let shrink = wanting(ensemble, 1..=3, 1..=4);
     killed(&shrink, "send leave-4");
     wait_until_unlocked(ensemble);
-    for (header, why) in [
-        ("garbled", "its header cannot be read"),
-        (r#"{"formatVersion":7}"#, "a newer zkplan wrote it (format 7)"),
+    for (header, why, next) in [
+        ("garbled", "its header cannot be read", "Next: zkplan apply spec.yaml --abandon 3"),
+        (
+            r#"{"formatVersion":7}"#,
+            "a newer zkplan wrote it (format 7)",
+            "Next: zkplan history spec.yaml 3",
+        ),
     ] {
         administrator.write("/zkplan/runs/0000000003", header);
         let planned = Desk::new().plan(&shrink, &[]);
-        planned.says(["run 3", "Next: zkplan apply spec.yaml --abandon 3"]);
+        planned.says(["run 3", next]);
         Desk::new().apply_spec(&shrink).ends().exits(5).says([why, "--abandon 3"]);
     }
     Desk::new().apply_spec(&shrink).with(&["--abandon", "3"]).ends().exits(0);

@@ -77,7 +77,7 @@ fn static_files_without_reconfig_and_super_user_fail() {
     let text = preflight(&Desk::new(), &spec, &[]).exits(3);
     crate::show(&text.stdout);
     let refused = "servers 1, 2 and 3: refused user \"super\"";
-    text.says([refused, "reconfigEnabled=false", "the leader last", "Next: zkplan preflight"]);
+    text.says([refused, "reconfigEnabled=false", "the leader last", "zkplan preflight"]);
 }
 
 /// Its data have to be proven before it is sent the password; a password is sent to nothing else.
@@ -130,7 +130,7 @@ fn without_a_password_everything_else_is_checked() {
     let desk = Desk::new();
     let file = desk.write("preflight.yaml", &spec.text());
     let outcome = desk.run(["preflight", &file]).exits(0);
-    outcome.says(["not asked: the password is not at hand", "Not known: ", "ZKPLAN_PASSWORD"]);
+    outcome.says(["not asked: no password was given", "Not known: ", "ZKPLAN_PASSWORD"]);
     assert_eq!((1..=3).map(|id| ensemble.credentials_sent_to(id)).sum::<usize>(), 0);
 }
 
@@ -156,7 +156,7 @@ fn a_watch_leads_through_a_rolling_restart(profile: &Builder) {
     order.push(leader);
     let next = |id: u8| {
         let last = if id == leader { ", the leader, last" } else { "" };
-        format!("Next: restart server {id}{last}, with the new settings")
+        format!("Now: restart server {id}{last}, with the new settings")
     };
     // The first one is restarted with its old file at first.
     watch.wait_printed(&[&next(order[0])]);
@@ -176,7 +176,7 @@ fn a_watch_leads_through_a_rolling_restart(profile: &Builder) {
         let restarted = place(&format!("server {} was restarted: ", pair[0]));
         assert!(place(&next(pair[0])) < restarted && restarted < place(&next(pair[1])));
     }
-    outcome.says(["Finish forward", "All set", "No check failed"]);
+    outcome.says(["Do not go back", "All set", "No check failed"]);
     let enabled = preflight(&desk, &spec, &["--format", "json"]).exits(0).json();
     assert_eq!(verdicts(&enabled, "ZKP17"), ["pass"; 3]);
 }
@@ -187,7 +187,7 @@ fn a_watch_that_is_interrupted_ends_with_7() {
     let spec = wanting(&ensemble, 1..=3, 1..=3);
     let desk = Desk::new();
     let mut watch = desk.watch(&spec).start();
-    watch.wait_printed(&["Next: restart server 1"]);
+    watch.wait_printed(&["Now: restart server 1"]);
     watch.interrupt();
     watch.ends().exits(7).says(["nothing was changed"]);
 }

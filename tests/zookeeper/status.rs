@@ -52,9 +52,10 @@ fn a_healthy_ensemble_and_one_that_lost_a_server(builder: &Builder) {
         "2 of 3 voters needed, 3 in sync: tolerates 1 failure now".to_owned(),
         "0 writes a second over 1.".to_owned(),
         "none is open".to_owned(),
-        "possible now".to_owned(),
+        "nothing blocks a reconfig now".to_owned(),
     ]);
-    let import = format!("zkplan import --connect {all} --ensemble my-ensemble > my-ensemble.yaml");
+    let import =
+        format!("zkplan import --connect {all} --ensemble my-ensemble > my-ensemble.imported.yaml");
     assert_eq!(first.next_lines(), [import.as_str()]);
     desk.line(&import).ends().exits(0);
 
@@ -65,7 +66,9 @@ fn a_healthy_ensemble_and_one_that_lost_a_server(builder: &Builder) {
     };
     let before = nodes(leader);
     let spec = Spec::of(&ensemble, 1..=3).connect(&all);
-    let same = status(&desk, &spec, &[]).exits(0).says(["spec.yaml: No changes.", "possible now"]);
+    let same = status(&desk, &spec, &[])
+        .exits(0)
+        .says(["spec.yaml: No changes.", "nothing blocks a reconfig now"]);
     assert_eq!(same.next_lines(), [""; 0]);
     assert_eq!(nodes(leader), before);
     assert_eq!(sessions(&ensemble, leader), 0);
@@ -79,7 +82,7 @@ fn a_healthy_ensemble_and_one_that_lost_a_server(builder: &Builder) {
     let down = status(&desk, &spec, &[]).exits(0).says([
         format!("2 in sync (missing: {lost}): tolerates 0 failures now"),
         format!("server {lost} was not up and in sync"),
-        "possible now".to_owned(),
+        "nothing blocks a reconfig now".to_owned(),
     ]);
     assert_eq!(down.next_lines(), ["zkplan status spec.yaml --watch"]);
     let document = desk.run(connect.iter().chain(&["--format", "json"])).exits(0).json();
@@ -118,7 +121,7 @@ fn a_joiner_a_killed_run_and_retired_servers_and_what_is_named_works_when_typed(
     rows.says_nowhere("M14");
     let first = status(&desk, &swap, &[]).exits(0);
     let first = first.says([
-        "still lacks a proof that its data equal the leader's",
+        "not ready: its data are not proven equal to the leader's",
         "M8   done     joiners        follow: 4",
         "M14  not yet  removed        still members: 1",
     ]);
@@ -132,19 +135,20 @@ fn a_joiner_a_killed_run_and_retired_servers_and_what_is_named_works_when_typed(
         assert_eq!(held["next"], "zkplan status spec.yaml --watch");
     }
     wait_until_unlocked(&ensemble);
-    desk.run(["status", "--connect", &all]).exits(0).says([
+    let bare = desk.run(["status", "--connect", &all]).exits(0).says([
         "run 1 is open, opened by",
         "reconfigs done: join-4; left: leave-1",
         "not possible now: run 1 is open",
-        "Next: zkplan import",
+        "zkplan status with that spec has the next command",
     ]);
+    assert_eq!(bare.next_lines(), [""; 0], "no import beside a run, which has its spec");
     let open = status(&desk, &swap, &[]).exits(0).says([
         "spec.yaml: an apply resumes run 1",
         "M4   done     run            run 1 is open",
         "M10  done     signed in      run 1 has committed 1 reconfig",
         "M11  done     added          members: 4",
         "M14  not yet  removed        still members: 1",
-        "possible now",
+        "nothing blocks a reconfig now",
     ]);
     let [next] = open.next_lines()[..] else { panic!("{open}") };
     assert_eq!(next, "zkplan apply spec.yaml");
@@ -159,12 +163,14 @@ fn a_joiner_a_killed_run_and_retired_servers_and_what_is_named_works_when_typed(
         let seen = status(&desk, &spec, &[]).exits(0);
         let follows =
             format!("1 at {at} (run 1, 0 clients): still follows this ensemble without a vote");
-        seen.has_said(&["No changes.", &follows, "possible now"]).then_some(())
+        seen.has_said(&["No changes.", &follows, "nothing blocks a reconfig now"]).then_some(())
     });
     let contact = spec.clone().connect(&all);
     its_clients_are_seen(&desk, &ensemble, &contact);
     ensemble.stop(1);
-    let gone = format!("1 at {at} (run 1): no answer as that server");
+    let gone = format!(
+        "1 at {at} (run 1): stopped, as far as zkplan sees: no server with this id answers there"
+    );
     let gone = status(&desk, &spec, &[]).exits(0).says(["No changes.", &gone]);
     assert_eq!(gone.next_lines(), [""; 0]);
     let stale = status(&desk, &contact, &[]).exits(0).says(["ZKF17"]);

@@ -119,7 +119,7 @@ fn a_dead_machine_is_no_match_and_once_replaced_it_is_warned_of() {
         ),
         format!("Warning: server {dead} does not answer. Make sure it never starts"),
     ]);
-    done.says_nowhere("still running");
+    done.says_nowhere("still runs without a vote");
     is_at(&ensemble, &stay);
     desk.plan(&spec, &[]).exits(0).says(["No changes."]);
 }

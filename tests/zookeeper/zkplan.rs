@@ -176,7 +176,10 @@ impl Outcome {
     /// The commands of all lines that begin with `Next:`, as they are to be typed.
     pub(crate) fn next_lines(&self) -> Vec<&str> {
         let lines = self.stderr.lines().chain(self.stdout.lines());
-        lines.filter_map(|line| line.strip_prefix("Next: ")).collect()
+        // "Next: " or, where it is not right at once, "Next, when ...: ".
+        let lines = lines.filter_map(|line| line.strip_prefix("Next"));
+        let lines = lines.filter(|line| line.starts_with([':', ',']));
+        lines.filter_map(|line| line.split_once(": ")).map(|(_, command)| command).collect()
     }
 
     /// Whether the command ended with this exit code.

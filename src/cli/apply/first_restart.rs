@@ -238,8 +238,9 @@ impl Look<'_> {
         let new: BTreeSet<ServerId> = running.difference(known).copied().collect();
         if !new.is_empty() {
             let id = self.id;
+            let (runs, them) = if new.len() == 1 { ("runs", "it") } else { ("run", "them") };
             output.note(&format!(
-                "{} runs already. Stop it until server {id} leads: with the lines of all servers, \
+                "{} {runs} already. Stop {them} until server {id} leads: with the lines of all servers, \
                  empty servers elect each other, and server {id} would take their data",
                 words_for_servers(&new)
             ));

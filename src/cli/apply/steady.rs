@@ -39,7 +39,7 @@ impl Patience {
     }
 
     /// For the lock of another apply. That of a crashed one stands until its session is over, which
-    /// had a time-out like ours.
+    /// had a timeout like ours.
     pub(super) fn with_lock(args: &ApplyArgs, connect: &Connect) -> Self {
         let limit = args.lock_timeout.map_or(2 * connect.session_timeout.0, |time| time.0);
         Self { limit: Duration::from_millis(limit), by: "--lock-timeout", since: None }

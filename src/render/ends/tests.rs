@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::apply::Missing;
+use crate::apply::connect_strings::ConnectStrings;
 use crate::apply::journal::HookEnd;
 use crate::check::{BreachKind, Law};
 use crate::model::ServerId;
@@ -33,7 +34,8 @@ fn what_is_advised_can_be_typed() {
     assert!(!said(&Outcome::Unsafe(vec![other], Vec::new())).contains("--accept"));
     let unreachable = said(&Outcome::Unreachable);
     assert!(
-        unreachable.ends_with("Next: zkplan apply 'my plan.json' --strict-version"),
+        unreachable
+            .ends_with("Next, when servers answer: zkplan apply 'my plan.json' --strict-version"),
         "{unreachable}"
     );
 }
@@ -49,6 +51,8 @@ fn next_of_a_plan(end: &Outcome) -> [Option<String>; 2] {
 
 #[test]
 fn a_new_plan_is_made_from_the_spec_of_the_plan_file() {
+    // What another client changed is looked at before a run is abandoned for it.
+    let looks = [(); 2].map(|()| Some("zkplan history plan.json 3".to_owned()));
     let abandons = [Some("zkplan apply a.yaml --abandon 3".to_owned()), None];
     assert_eq!(next_of_a_plan(&Outcome::NotGranted(Vec::new())), abandons);
     let stale = Stale::Identity {
@@ -56,7 +60,7 @@ fn a_new_plan_is_made_from_the_spec_of_the_plan_file() {
         live: Identity::Known("other".to_owned()),
     };
     let overtaken = Outcome::Overtaken { number: 3, stale: stale.clone() };
-    assert_eq!(next_of_a_plan(&overtaken), abandons);
+    assert_eq!(next_of_a_plan(&overtaken), looks);
     let shown = [Some("zkplan plan a.yaml".to_owned()), None];
     assert_eq!(next_of_a_plan(&Outcome::Stale(stale)), shown);
     assert_eq!(next_of_a_plan(&Outcome::Unsafe(Vec::new(), Vec::new())), shown);
@@ -81,6 +85,49 @@ fn a_run_that_cannot_be_read_is_abandoned_and_another_one_is_looked_at() {
     let garbled = Differs::Header(Illegible::Garbled);
     assert_eq!(other(garbled), "zkplan apply plan.json --abandon 3");
     assert_eq!(other(Differs::OtherPlan), "zkplan history plan.json 3");
+    // What a newer zkplan began is finished by that version.
+    let newer = Differs::Header(Illegible::Newer(2));
+    assert_eq!(other(newer.clone()), "zkplan history plan.json 3");
+    let said = said(&Outcome::OtherRun { number: 3, why: newer });
+    assert!(said.contains("Use the newer zkplan."), "{said}");
+}
+
+/// What is pasted at night must be right then.
+#[test]
+fn a_next_command_that_is_not_right_yet_says_when_it_is() {
+    let gate = |step: &str, approve: &str| {
+        said(&Outcome::Gate {
+            step: StepId::new(step),
+            approve: approve.to_owned(),
+            occupied: Vec::new(),
+            strings: ConnectStrings::default(),
+        })
+    };
+    let again = "zkplan apply 'my plan.json' --strict-version";
+    let cutover = gate("gate", "cutover");
+    let when = format!("Next, when no client needs these servers: {again} --approve cutover");
+    assert!(cutover.ends_with(&when), "{cutover}");
+    let attest = gate("attest-3", "attest-3");
+    assert!(attest.contains("the data directory of server 3 on its new machine"), "{attest}");
+    let when = format!("Next, when you have checked that: {again} --approve attest-3");
+    assert!(attest.ends_with(&when), "{attest}");
+    let disabled = said(&Outcome::ReconfigDisabled);
+    assert!(disabled.ends_with(&format!("Next, after the fix: {again}")), "{disabled}");
+}
+
+/// With a request that is not acknowledged writes may be stopped: it is not safe to leave.
+#[test]
+fn a_timeout_is_called_safe_only_without_a_request_that_is_out() {
+    let waits = vec![Wait::Down { server: ServerId::new(2), status: ServerStatus::NotServing }];
+    let safe = said(&Outcome::RanOut { waits: waits.clone(), unknown: None });
+    assert!(safe.contains("timed out. It is safe to leave the ensemble as it is."), "{safe}");
+    let out = said(&Outcome::RanOut { waits, unknown: Some(StepId::new("join-2")) });
+    let stuck = vec![Wait::Stuck { step: Some(StepId::new("join-2")), voters: [].into() }];
+    let stuck = said(&Outcome::RanOut { waits: stuck, unknown: None });
+    for said in [out, stuck] {
+        assert!(!said.contains("It is safe"), "{said}");
+        assert!(said.contains("join-2 was sent and is not acknowledged: writes may be"), "{said}");
+    }
 }
 
 #[test]

@@ -98,11 +98,10 @@ fn remedy(hindrance: &Hindrance) -> &'static str {
             "Stop all but the one whose data you keep. The others start later with an empty dataDir."
         }
         Hindrance::OthersRun(_) => {
-            "First find out whether the standalone server was a member of their ensemble before. If it \
-             was, stop nothing and delete nothing: its zoo.cfg has lost its server lines, so put them \
-             back and restart it. If it was not, and the others are new: stop them, and move version-2 \
-             out of their data directories. Keep it: do not delete it. They start later, with the \
-             files that zkplan shows then."
+            "Was the standalone server a member together with these servers before? If so, stop nothing \
+             and delete nothing: put its server lines back into its zoo.cfg and restart it. If not, and \
+             the others are new: stop them, and move version-2 out of their dataDir and dataLogDir (keep \
+             it). They start later, with the files that zkplan shows then."
         }
         Hindrance::NotParticipant(_) => "Give it role: participant.",
         Hindrance::NoClientPort(_) => "Give it a clientPort in the spec.",

@@ -12,7 +12,7 @@ pub fn state(id: ServerId, state: &RestartState, clock: &str, width: usize) -> T
     match state {
         RestartState::Waits => {
             let what = format!("restart server {id} with the files above");
-            text.paragraph(lead, Line::plain("Next: ").then(Style::Cyan, what), width);
+            text.paragraph(lead, Line::plain("Now: ").then(Style::Cyan, what), width);
         }
         RestartState::Down => text.paragraph(lead, format!("server {id} is down"), width),
         RestartState::Starts => {
@@ -61,7 +61,8 @@ fn done(id: ServerId, proven: &Proven, lead: Line, width: usize) -> Text {
     text.paragraph(lead, Line::new(Style::Green, what).then(Style::Plain, more), width);
     let compared = match proven.comparison {
         Comparison::SessionSurvived => {
-            "zkplan's session from before the restart is still there, and so is every write before it."
+            "zkplan's session from before the restart is still there, and so is every write made before \
+             that session was opened."
         }
         Comparison::SessionGone => {
             "zkplan's session ended meanwhile, so only the figures of the data were compared."

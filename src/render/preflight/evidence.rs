@@ -25,7 +25,7 @@ pub(super) fn sentence(evidence: &Evidence) -> String {
         Evidence::NotLeader { follows: false } => {
             "not tested: only the leader listens on its quorum port".to_owned()
         }
-        Evidence::NoOtherAddress => "reached at the address of its line alone".to_owned(),
+        Evidence::NoOtherAddress => "zkplan knows only the address in its server line".to_owned(),
         Evidence::Id { own: Some(own) } => format!("shows id {own}"),
         Evidence::Id { own: None } => "does not show its id".to_owned(),
         Evidence::Status { status, .. } => status_word(*status).to_owned(),
@@ -88,7 +88,9 @@ fn of_ensemble(evidence: &Evidence) -> String {
             phrases::count_of(*followers, "follower"),
             phrases::count_of(*observers, "observer")
         ),
-        Evidence::OtherLeaders { at } => format!("{} says that it leads too", list(at)),
+        Evidence::OtherLeaders { at } => {
+            format!("{} {} to lead too", list(at), if at.len() == 1 { "claims" } else { "claim" })
+        }
         Evidence::Epochs { own, leader } if own > leader => {
             format!("its data are of epoch {own:x}, the leader's of epoch {leader:x}")
         }
@@ -134,7 +136,7 @@ fn of_authority(evidence: &Evidence) -> String {
                                            open"
                 .to_owned(),
             WithoutRightsWord::NoSuchSession => {
-                "not tried: the leader takes no session without a SASL user".to_owned()
+                "not tried: the leader accepts no session without a SASL user".to_owned()
             }
             WithoutRightsWord::NoAnswer => {
                 "the leader did not answer a write without rights".to_owned()
@@ -192,7 +194,7 @@ fn asked(user: Option<&str>, answer: CredentialWord) -> String {
         }
         CredentialWord::NoAnswer => format!("gave no answer to {who}"),
         CredentialWord::NoUser => "not asked: the spec has no user (connect.auth)".to_owned(),
-        CredentialWord::NoPassword => "not asked: the password is not at hand".to_owned(),
+        CredentialWord::NoPassword => "not asked: no password was given".to_owned(),
         CredentialWord::NotNamed => {
             "not asked: its address is not in the spec, and gets no password".to_owned()
         }
@@ -264,8 +266,8 @@ fn of_leaks(evidence: &Evidence) -> String {
             format!("was started from server lines of {}, the present members", servers(ids))
         }
         Evidence::StartedFromLines { servers: ids, present: false } => format!(
-            "was started from server lines of {}, and these are not the members: an old file was \
-             laid down again",
+            "was started from server lines of {}, and these are not the members: an old zoo.cfg was put \
+             back",
             servers(ids)
         ),
         Evidence::StartedFromRewritten => "was started from the file that ZooKeeper wrote".into(),
@@ -308,7 +310,7 @@ pub(super) const fn status_word(status: StateWord) -> &'static str {
         StateWord::Behind => "follows and has not caught up yet",
         StateWord::OtherConfiguration => "runs with another configuration",
         StateWord::OldConfiguration => {
-            "an older configuration is in force there, until the next reconfig"
+            "it still uses an older configuration, until the next reconfig"
         }
         StateWord::OtherId => "answers with another id",
         StateWord::IdUnknown => "does not show its id",

@@ -32,7 +32,7 @@ pub fn change(change: &RollChange) -> Line {
         RollChange::Restarted { server, by, still, is_old: false } => {
             let by = match by {
                 RestartShownBy::Refused => "its client port refused connections, and serves again",
-                RestartShownBy::Setting => "it has a setting that it had not before",
+                RestartShownBy::Setting => "it has a setting that it did not have before",
             };
             let line = Line::plain(format!("server {server}  was restarted: {by}"));
             if still.is_empty() {
@@ -54,7 +54,7 @@ pub fn advice(advice: &RollAdvice, news: bool, width: usize) -> Text {
             let says = match missing {
                 RollMissing::Role(status) => format!("{who}{}", status_word(*status)),
                 RollMissing::Commit => format!("no write was seen to commit through {who}yet"),
-                RollMissing::Again => format!("{who}is back; zkplan looks once more"),
+                RollMissing::Again => format!("{who}is back; checking once more"),
                 RollMissing::Leader => "there is no leader".to_owned(),
             };
             ("Wait: ", format!("{}. Restart no other server.", says.trim_end()))
@@ -67,20 +67,21 @@ pub fn advice(advice: &RollAdvice, news: bool, width: usize) -> Text {
                 format!("it fails: {}", names(lacks))
             };
             let says = format!("restart server {server}{last}, with the new settings ({why}).");
-            ("Next: ", says)
+            ("Now: ", says)
         }
         RollAdvice::Otherwise { fail } if fail.is_empty() => {
             ("Not yet: ", "what fails is on a server that is to join.".to_owned())
         }
         RollAdvice::Otherwise { fail } => {
-            ("Not yet: ", format!("no restart mends: {}.", names(fail)))
+            ("Not yet: ", format!("a restart does not fix this: {}.", names(fail)))
         }
     };
     text.paragraph(Line::new(Style::Cyan, lead), says, width);
     if news && advice.is_forward() {
         let says = "a restart that brings reconfigEnabled=true cannot be taken back; on a \
-                    follower it shows only once the leader has it. Finish forward: a server that restarts with the old file may never rejoin. If a server stays \
-                    without a leader, restart it with reconfigEnabled=true."
+                    follower it shows only once the leader has it. Do not go back: finish the \
+                    restarts. A server that restarts with the old file may never rejoin. If a server \
+                    stays without a leader, restart it with reconfigEnabled=true."
             .to_owned();
         text.paragraph(Line::new(Style::Yellow, "note: "), says, width);
     }

@@ -19,8 +19,12 @@ const BRING_BACK: &str = "bring it back first, or take it out of the spec";
 const ONE_ENSEMBLE: &str =
     "stop the server that belongs to another ensemble, or take its address out of the spec";
 const CORRECT_HOSTS: &str = "correct the hosts, or the name service of this machine";
-const EMPTY_DATA_DIRECTORY: &str = "if it stays so, its data may be of another ensemble: stop it, \
-     empty version-2 in its data directory, start it again";
+const EMPTY_DATA_DIRECTORY: &str = "if it stays so, its data may be of another ensemble. Check that. \
+     Then stop it, move version-2 out of dataDir and dataLogDir (keep it), and start it with the files \
+     of \"zkplan joiner\"";
+const STANDALONE_DATA: &str = "its data may be needed: first find out whose they are. If they are not \
+     needed, stop it, move version-2 out of dataDir and dataLogDir (keep it), and start it with the \
+     files of \"zkplan joiner\"";
 const NO_CLIENT_PORT: &str = "write \"clientPort: none\" for this server into the spec";
 const SEE_FINDING: &str = "zkplan plan shows it with what to do";
 const READ_JOURNAL: &str = "zkplan history shows whether the journal can be read";
@@ -28,11 +32,11 @@ const UPGRADE: &str = "zkplan plan names the release that fixes each bug";
 const ONE_RELEASE_LINE: &str =
     "upgrade the older servers first; a plan with both wants --accept ZKF2";
 const ENABLE_RECONFIG: &str = "write the same server lines into zoo.cfg of every server and set reconfigEnabled=true in \
-     each; then restart one server at a time, followers first, the leader last, without stopping \
-     halfway: zkplan explain super-user";
+     each; then restart one server at a time, the leader last. Restart all of them: do not leave some \
+     with reconfigEnabled=true and some with false (zkplan explain super-user)";
 const SET_SUPER_USER: &str = "first check the password. If it is right, put the line that \"zkplan \
-     digest\" prints into zoo.cfg of these servers and restart them, one at a time: zkplan explain \
-     super-user";
+     digest\" prints into zoo.cfg of these servers and restart them, one at a time, the leader last: \
+     zkplan explain super-user";
 const GIVE_USER: &str = "add connect.auth to the spec, or give --user USER";
 const GIVE_PASSWORD: &str = "set ZKPLAN_PASSWORD, or give --password-file FILE";
 const ALLOW_CLEAR: &str = "use secure client ports (connect.tls), or add --allow-cleartext-auth if \
@@ -48,12 +52,12 @@ const UPGRADE_SESSIONS: &str =
     "localSessionsUpgradingEnabled=true has to be in zoo.cfg of every server";
 const RAISE_CONNECTIONS: &str = "set maxClientCnxns=3 or more there and restart it";
 const ALLOW_WORDS: &str = "with the next restart, set \
-     4lw.commands.whitelist=srvr,conf,mntr,cons,hash in its zoo.cfg";
+     4lw.commands.whitelist=srvr,conf,mntr,cons,dump,hash in its zoo.cfg";
 const MORE_HEAP: &str = "give its Java a larger heap (-Xmx) before it joins";
 const LOOK_AT_DISK: &str = "on that server: df -h DATADIR. The disk must hold three snapshots and \
      the transaction logs";
-const RAISE_SYNC_LIMIT: &str = "raise syncLimit until tickTime x syncLimit is more than twice the \
-     longest tick, on every server, before any tickTime is raised";
+const RAISE_SYNC_LIMIT: &str = "first raise syncLimit on every server, so that its own tickTime x \
+     syncLimit is more than 2 x the largest tickTime of any server. Only then change tickTime";
 const RAISE_INIT_LIMIT: &str =
     "raise initLimit on every server, old and new: a change of the leader needs it too";
 const CLOSE_ADMIN_SERVER: &str = "set admin.enableServer=false or admin.serverAddress=127.0.0.1 in \
@@ -83,6 +87,7 @@ pub(super) const fn remedy(remedy: CheckRemedy) -> &'static str {
         CheckRemedy::OneEnsemble => ONE_ENSEMBLE,
         CheckRemedy::CorrectHosts => CORRECT_HOSTS,
         CheckRemedy::EmptyDataDirectory => EMPTY_DATA_DIRECTORY,
+        CheckRemedy::StandaloneData => STANDALONE_DATA,
         CheckRemedy::NoClientPort => NO_CLIENT_PORT,
         CheckRemedy::SeeFinding => SEE_FINDING,
         CheckRemedy::ReadJournal => READ_JOURNAL,

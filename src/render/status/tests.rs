@@ -8,7 +8,7 @@ use crate::document::Document as _;
 
 use crate::ensemble::NoAnswer;
 use crate::model::ServerId;
-use crate::observe::{Clients, ServerObservation, ServerStatus};
+use crate::observe::{Clients, Identity, ServerObservation, ServerStatus};
 use crate::plan::StepId;
 use crate::render::fixture::{Scene, endpoint, lines, three_zones};
 use crate::report::status::StatusDocument;
@@ -81,9 +81,9 @@ fn a_healthy_ensemble_fits_twenty_lines() {
     Data    number of znodes not known, size not known (the leader does not answer mntr), 45 writes a
             second over 2.0 s
     Run     none is open
-    Change  possible now
+    Change  nothing blocks a reconfig now
 
-    Next: zkplan import --connect zk1:2181 --ensemble prod-eu > prod-eu.yaml
+    Next: zkplan import --connect zk1:2181 --ensemble prod-eu > prod-eu.imported.yaml
     "#);
 }
 
@@ -117,8 +117,9 @@ fn a_voter_is_down_and_old_servers_serve() {
     Data    number of znodes not known, size not known (the leader does not answer mntr), 45 writes a
             second over 2.0 s
     Run     none is open
-    Retired 7 at 10.0.0.7:2181 (run 3) and 8 at 10.0.0.8:2181 (run 3): no answer as that server
-    Change  possible now
+    Retired 7 at 10.0.0.7:2181 (run 3) and 8 at 10.0.0.8:2181 (run 3): stopped, as far as zkplan sees:
+            no server with this id answers there
+    Change  nothing blocks a reconfig now
     Spec    prod-eu.yaml: No changes to plan, but server 2 was not up and in sync. Start it, or wait
             until it is in sync.
 
@@ -165,7 +166,7 @@ fn a_migration_whose_joiners_are_on_their_way() {
     Data    number of znodes not known, size not known (the leader does not answer mntr), 45 writes a
             second over 2.0 s
     Run     none is open
-    Change  possible now
+    Change  nothing blocks a reconfig now
     Spec    prod-eu.yaml: 3 join, 3 leave in 6 reconfigs. Tolerates 1 failure throughout. The leader
             changes once, at the end.
 
@@ -178,11 +179,11 @@ fn a_migration_whose_joiners_are_on_their_way() {
       M5   unknown  super user     status sends no password; zkplan preflight tries it on every server
       M6   unknown  settings       reconfigEnabled is true; zkplan preflight checks superDigest and
                                    limits
-      M7   unknown  archive        optional: a new server can start with an empty data directory
+      M7   unknown  archive        not needed: new servers copy the data from the leader
       M8   waiting  joiners        follow: 4 and 5; do not follow yet: 6
       M9   done     configuration  configuration 100000004 was read
       M10  unknown  signed in      status sends no password; the first reconfig of a run shows it
-      M11  not yet  added          no members yet: 4, 5 and 6
+      M11  not yet  added          not members yet: 4, 5 and 6
       M12  waiting  data in sync   proven: 4 and 5; not proven yet: 6
       M13  waiting  clients        7 clients on 1, 7 clients on 2 and 7 clients on 3
       M14  not yet  removed        still members: 1, 2 and 3
@@ -194,7 +195,8 @@ fn a_migration_whose_joiners_are_on_their_way() {
 
 #[test]
 fn an_open_run_names_what_is_left_and_the_command_that_finishes_it() {
-    let scene = three_zones();
+    let mut scene = three_zones();
+    scene.facts.identity = Identity::Known("5d0f6a1c9e2b".to_owned());
     let checked = scene.plan();
     let done = ["await-4", "join-4"].map(StepId::new).into();
     let position = RunPosition { run: 2, is_certain: true, checked: checked.clone(), done };
@@ -216,8 +218,8 @@ fn an_open_run_names_what_is_left_and_the_command_that_finishes_it() {
     let wanted = SpecVerdict::Resumes(Box::new(position));
     let text = shown(&scene, Some(&wanted), Some(&journal), StatusOf::Spec("prod-eu.yaml"));
     insta::assert_snapshot!(text, @r#"
-    prod-eu  config version 100000004, server 1 leads, 3 of 3 voters synced, not managed by zkplan yet
-             (no apply so far), leader at zxid 0x100000080
+    prod-eu  config version 100000004, server 1 leads, 3 of 3 voters synced, identity 5d0f6a1c9e2b,
+             leader at zxid 0x100000080
 
       id  role         mode      version  lag  clients  zone  status       address
        1  participant  leader    3.8.0      0        7  az-1  leads        10.0.0.1:2181
@@ -240,7 +242,7 @@ fn an_open_run_names_what_is_left_and_the_command_that_finishes_it() {
     Run     run 2 is open, opened by ann@ops at 2026-11-29T03:00:00Z; reconfigs done: join-4; left:
             join-5, join-6, leave-1, leave-2 and leave-3; gates not passed yet: gate
     Lock    free: no apply runs now
-    Change  possible now
+    Change  nothing blocks a reconfig now
     Spec    prod-eu.yaml: an apply resumes run 2
 
     Migration
@@ -255,7 +257,7 @@ fn an_open_run_names_what_is_left_and_the_command_that_finishes_it() {
       M8   done     joiners        follow: 4, 5 and 6
       M9   done     configuration  configuration 100000004 was read
       M10  done     signed in      run 2 has committed 1 reconfig
-      M11  not yet  added          no members yet: 4, 5 and 6
+      M11  not yet  added          not members yet: 4, 5 and 6
       M12  done     data in sync   proven: 4, 5 and 6
       M13  waiting  clients        7 clients on 1, 7 clients on 2 and 7 clients on 3
       M14  not yet  removed        still members: 1, 2 and 3
@@ -266,6 +268,8 @@ fn an_open_run_names_what_is_left_and_the_command_that_finishes_it() {
     // Without a spec the run is in the way of every other change.
     let text = shown(&scene, None, Some(&journal), StatusOf::Flags("--connect zk1"));
     assert!(text.contains("not possible now: run 2 is open"), "{text}");
+    // An import would write over the spec of that run, or stand in its way.
+    assert!(!text.contains("\nNext: ") && !text.contains("zkplan import"), "{text}");
 }
 
 #[test]
@@ -359,14 +363,11 @@ fn servers_that_were_not_asked_are_not_called_missing() {
 
     Quorum  2 of 3 voters needed, 1 in sync (not asked: 2 and 3): writes commit; whether the others are
             in sync is not known
-    Asked   not servers 2 and 3: the ensemble does not show the client address. Name every server in
-            --connect
+    Not asked servers 2 and 3: their client addresses are not known. Name every server in --connect
     Data    number of znodes not known, size not known (the leader does not answer mntr), 45 writes a
             second over 2.0 s
     Run     none is open
     Change  not possible now: ZKQ1: too few voters were asked to know whether a reconfig would commit
-
-    Next: zkplan import --connect zk1:2181 --ensemble prod-eu > prod-eu.yaml
     "#);
     scene.seen.write_committed = false;
     let text = shown(&scene, None, Some(&journal), StatusOf::Flags("--connect zk1:2181"));

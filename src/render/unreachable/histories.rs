@@ -62,8 +62,9 @@ pub(super) fn before_the_merge(target: &TargetEnsemble, width: usize) -> Text {
         format!("First make sure that you do not need the data of the other ensemble{znodes}.");
     let ids: Vec<String> = target.wanted.iter().map(|(id, _)| id.to_string()).collect();
     let files = format!(
-        "Then: zkplan joiner SPEC {} -o joiners/. It writes the files with which each of them starts \
-         as a joiner. A joiner copies the data of the present ensemble.",
+        "Then write the files with which each of them starts as a joiner: zkplan joiner SPEC {} -o \
+         joiners/. Install them with install.sh, and start the servers. A joiner copies the data of \
+         the present ensemble.",
         ids.join(" ")
     );
     todo(
@@ -227,9 +228,9 @@ mod tests {
             (servers 4 and 5 of the spec). Do not stop a server of the present ensemble.
           - Move version-2 out of the data directory of each, and out of dataLogDir
             where it has one. Keep it: do not delete it.
-          - Then: zkplan joiner SPEC 4 5 -o joiners/. It writes the files with which
-            each of them starts as a joiner. A joiner copies the data of the present
-            ensemble.
+          - Then write the files with which each of them starts as a joiner: zkplan
+            joiner SPEC 4 5 -o joiners/. Install them with install.sh, and start the
+            servers. A joiner copies the data of the present ensemble.
         "#);
         for clients in [Some(2), None] {
             let out = shown(&target(clients));
@@ -276,8 +277,9 @@ mod tests {
         What to do
           - Find out which one your clients write to: look at the clients of each, and
             at the last writes.
-          - If it is the ensemble that run 1 moved to: move the clients of servers 1, 2
-            and 3 to it, stop them, disable the service, and move zoo.cfg and data away.
+          - If it is the ensemble that run 1 moved to: move the clients there, then stop
+            servers 1, 2 and 3, disable their service, and move their zoo.cfg and data
+            away.
           - Stop the servers of the wrong one, or remove their addresses from connect
             and from the spec, so that only the right one answers.
           - Keep the data directories of both until you are sure. zkplan does not copy
