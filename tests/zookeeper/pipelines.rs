@@ -16,13 +16,16 @@ use crate::ledger::is_at;
 use crate::spec::Spec;
 use crate::zkplan::{Desk, text};
 
-/// `gh`, as far as the pipelines use it: it keeps one comment in a file.
+/// `gh`, as far as the pipelines use it: it keeps one comment and one issue in files.
 const GH: &str = r#"#!/bin/sh
 case "$1 $2" in
   "api --paginate") [ ! -e "$FORGE/comment" ] || echo 7 ;;
   "api --method")
     [ "$4" = "repos/team/ensembles/issues/comments/7" ] && cat "${7#body=@}" > "$FORGE/comment"
     echo updated >> "$FORGE/log" ;;
+  "issue list") [ ! -e "$FORGE/issue" ] || echo 3 ;;
+  "issue edit") cat "$5" > "$FORGE/issue"; echo "issue $3 edited" >> "$FORGE/log" ;;
+  "issue create") cat "$8" > "$FORGE/issue"; echo "issue: $4" >> "$FORGE/log" ;;
   "pr comment") cat "$5" > "$FORGE/comment"; echo "made for $3" >> "$FORGE/log" ;;
   *) echo "gh $*" >&2; exit 1 ;;
 esac
@@ -70,6 +73,25 @@ fn a_pull_request_that_no_plan_can_reach_fails_with_its_comment() {
     let last = plan.job("plan").ends(&forge, &context);
     assert_eq!(last.status.code(), Some(3), "{last:?}");
     assert!(forge.kept("comment").contains("ZKQ"), "{}", forge.kept("comment"));
+}
+
+/// An issue is opened when an ensemble differs from its spec, and kept up to date.
+#[test]
+fn drift_is_one_issue() {
+    let ensemble = Builder::rich().start();
+    let forge = Forge::with(&spec(&ensemble, 1..=3));
+    let drift = Pipeline::read("github/drift.yaml");
+    drift.job("drift").plays(&forge, &[]);
+    assert!(!forge.desk.path("kept/issue").exists(), "nothing differs");
+    let follower = if ensemble.wait_leader() == 2 { 3 } else { 2 };
+    ensemble.administrator().remove(follower);
+    drift.job("drift").plays(&forge, &[]);
+    drift.job("drift").plays(&forge, &[]);
+    let title = "issue: ZooKeeper ensembles differ from their specs\n";
+    assert_eq!(forge.kept("log"), format!("{title}issue 3 edited\n"));
+    let issue = forge.kept("issue");
+    assert!(issue.contains(&format!("server.{follower}=")), "{issue}");
+    assert!(issue.lines().all(|line| line.starts_with("    ")), "{issue}");
 }
 
 #[test]
