@@ -45,7 +45,7 @@
 //! * [`joiner`] has the files with which a joiner is started, so that it can only join, and what a data
 //!   directory tells of the server that used it.
 //! * [`snapshot`] reads the files in which ZooKeeper keeps data, says what they are worth and what is in
-//!   them.
+//!   them; it packs them, and reads archives as if they were directories.
 //! * [`prediction`] has what a plan is expected to cost in time: figures for reviewers, beside which an
 //!   apply shows what it measured.
 //! * [`whynot`] checks the same change in another order.

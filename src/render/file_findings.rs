@@ -74,6 +74,10 @@ fn words(kind: &FileFindingKind) -> String {
              since the last election, a log is missing"
         ),
         Kind::NoLogs => "there are no logs. If zoo.cfg has dataLogDir, add --log-dir".to_owned(),
+        Kind::PackedUnproven => {
+            "when this archive was packed, the files of the server did not show that nothing was missing"
+                .to_owned()
+        }
         Kind::LongField { length } => format!(
             "a field has {length} bytes. A server loads it only with jute.maxbuffer set to more than that"
         ),

@@ -417,6 +417,7 @@ fn code(kind: &FileFindingKind) -> &'static str {
         Kind::AcceptedBehind { .. } => "acceptedBehind",
         Kind::EpochEmpty { .. } => "epochEmpty",
         Kind::NoLogs => "noLogs",
+        Kind::PackedUnproven => "packedUnproven",
         Kind::LongField { .. } => "longField",
     }
 }

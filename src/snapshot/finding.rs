@@ -145,6 +145,8 @@ pub enum FileFindingKind {
     },
     /// There is no log beside the snapshots.
     NoLogs,
+    /// When an archive was packed, its files could not be proven.
+    PackedUnproven,
     /// A field is longer than a server takes by default.
     LongField {
         /// Its length.

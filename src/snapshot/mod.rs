@@ -7,9 +7,10 @@
 //! `source` and `fields` take bytes apart, `snapshot_file` reads one snapshot, `log_file` and
 //! `transaction` one log, `tree` and `digest` are `DataTree` and its digest. `scan` reads every file,
 //! `replay` applies transactions to a snapshot, `judge` says what that means, and `verify` joins them.
-//! `contents` counts what is in the tree then.
+//! `contents` counts what is in the tree then. `archive` packs files and reads what was packed.
 //! What servers would do is in `server_start`.
 
+mod archive;
 mod compression;
 mod contents;
 mod damage;
@@ -33,6 +34,13 @@ mod transaction;
 mod tree;
 mod verify;
 
+pub use archive::{
+    ArchiveBytes, ArchiveContents, ArchiveEncoder, ArchiveFailure, ArchiveFault, ArchiveFaultKind,
+    ArchiveManifest, ArchivePart, ArchiveSink, ArchivedFile, IndexedArchive, MANIFEST_NAME,
+    PackFailure, PackedDigest, PackedFile, PackedKind, PackedVerdict, Wrapping, chosen,
+    is_compressible, manifest_of, packed_verdict, parts, plain_name, read_archive, write_archive,
+    write_plain,
+};
 pub use compression::Compression;
 pub use contents::{ContentsWish, DataContents, OpenSession, Subtree, ZnodeContents, inspect};
 pub use damage::{Damage, DamageKind};

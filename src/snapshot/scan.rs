@@ -179,7 +179,11 @@ fn snapshot(
 }
 
 /// The look that a server takes at the ends of a snapshot (`SnapStream.isValidSnapshot`).
-fn is_candidate(file: &ListedFile, compression: Compression, files: &impl DataFiles) -> bool {
+pub(super) fn is_candidate(
+    file: &ListedFile,
+    compression: Compression,
+    files: &impl DataFiles,
+) -> bool {
     const SNAPPY: [u8; 8] = [0x82, b'S', b'N', b'A', b'P', b'P', b'Y', 0];
     let begins = |wanted: &[u8]| {
         let mut first = Vec::new();

@@ -23,7 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("prediction", &["model", "observe", "plan", "check", "joiner"]),
     ("whynot", &["model", "plan", "check"]),
     ("document", &[]),
-    ("snapshot", &[]),
+    ("snapshot", &["document"]),
     ("saved", &["document", "model", "observe", "diff", "plan", "check"]),
     ("explain", &[]),
     (
