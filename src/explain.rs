@@ -83,6 +83,7 @@ const PAGES: &[(&str, &str)] = &[
     ("first-quorum", include_str!("explain/first-quorum.md")),
     ("joiner", include_str!("explain/joiner.md")),
     ("snapshots", include_str!("explain/snapshots.md")),
+    ("archives", include_str!("explain/archives.md")),
     ("settings", include_str!("explain/settings.md")),
     ("packagings", include_str!("explain/packagings.md")),
     ("super-user", include_str!("explain/super-user.md")),

@@ -8,9 +8,11 @@ mod access_args;
 mod anonymous;
 mod apply;
 mod apply_args;
+mod archive_error;
 mod args;
 mod asker;
 mod assumed;
+mod byte_progress;
 mod client_ports;
 mod data_directory;
 mod demo;
@@ -45,9 +47,13 @@ mod rehearse;
 mod restart_lock;
 mod retired;
 mod secret;
+mod server_files;
 mod show;
+mod shown_files;
 mod snapshot;
 mod snapshot_args;
+mod snapshot_pack;
+mod snapshot_unpack;
 mod source;
 mod specs;
 mod status;
@@ -181,7 +187,7 @@ fn is_json(command: &Command) -> bool {
         Command::History(args) => args.format == HistoryFormat::Json,
         Command::Apply(args) => args.format == TextOrJson::Json,
         Command::Joiner(args) => args.format == TextOrJson::Json,
-        Command::Snapshot(args) => args.command.directory().format == TextOrJson::Json,
+        Command::Snapshot(args) => args.command.format() == TextOrJson::Json,
         Command::Import(_)
         | Command::Unlock(_)
         | Command::Demo

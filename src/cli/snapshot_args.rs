@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 use super::formats::TextOrJson;
 use super::values::znode_path;
@@ -11,7 +11,16 @@ const EXAMPLES: &str = "\
 Examples:
   zkplan snapshot verify /var/lib/zookeeper
   zkplan snapshot verify /var/lib/zookeeper --log-dir /var/log/zookeeper-txn --format json
-  zkplan snapshot inspect /var/lib/zookeeper --path /app --depth 2
+  zkplan snapshot inspect data.tar.gz --path /app --depth 2
+  zkplan snapshot pack --zoo-cfg /etc/zookeeper/conf/zoo.cfg -o data.tar.gz
+  zkplan snapshot unpack data.tar.gz -o /var/lib/zookeeper
+More: zkplan explain snapshots";
+
+const PACK_EXAMPLES: &str = "\
+Examples:
+  zkplan snapshot pack --zoo-cfg /etc/zookeeper/conf/zoo.cfg -o data.tar.gz
+  zkplan snapshot pack /var/lib/zookeeper -n 2 -o data.tar
+  zkplan snapshot pack /var/lib/zookeeper -o - | ssh zk4 zkplan snapshot unpack - -o /var/lib/zookeeper
 More: zkplan explain snapshots";
 
 #[derive(Debug, Args)]
@@ -23,19 +32,25 @@ pub(super) struct SnapshotArgs {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SnapshotCommand {
-    /// Check the snapshots and logs of a data directory: damage, gaps, and the digest of the data
+    /// Check the snapshots and logs of a directory or an archive: damage, gaps, the digest of the data
     #[command(after_help = EXAMPLES)]
     Verify(VerifyArgs),
-    /// Show what is in a data directory: znodes, sizes, sessions, memberships
+    /// Show what is in a data directory or an archive: znodes, sizes, sessions, memberships
     #[command(after_help = EXAMPLES)]
     Inspect(InspectArgs),
+    /// Pack the newest snapshot of a server and the logs that make it whole; the server may run
+    #[command(after_help = PACK_EXAMPLES)]
+    Pack(PackArgs),
+    /// Unpack an archive into an empty data directory, and verify what is there then
+    #[command(after_help = PACK_EXAMPLES)]
+    Unpack(UnpackArgs),
 }
 
-/// A data directory. It is only read: its server may run.
+/// A data directory or an archive. It is only read: its server may run.
 #[derive(Debug, Args)]
 pub(super) struct DirectoryArgs {
-    /// The dataDir of zoo.cfg, or version-2 in it. It is only read; its server may run
-    #[arg(value_name = "DIR")]
+    /// The dataDir of zoo.cfg, version-2 in it, or an archive. It is only read; a server may run
+    #[arg(value_name = "DIR|ARCHIVE")]
     pub(super) directory: PathBuf,
 
     /// The dataLogDir of zoo.cfg, where it is another one
@@ -71,12 +86,97 @@ pub(super) struct InspectArgs {
     pub(super) most: usize,
 }
 
+/// How an archive is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Compress {
+    /// As the name of the file says, and not at all where that saves less than a tenth
+    Auto,
+    /// gzip
+    Gzip,
+    /// Zstandard
+    Zstd,
+    /// Not at all
+    None,
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("from").required(true).args(["directory", "zoo_cfg"]))]
+pub(super) struct PackArgs {
+    /// The dataDir of zoo.cfg. It is only read; its server may run
+    #[arg(value_name = "DIR")]
+    pub(super) directory: Option<PathBuf>,
+
+    /// The dataLogDir of zoo.cfg, where it is another one
+    #[arg(long, value_name = "DIR", conflicts_with = "zoo_cfg")]
+    pub(super) log_dir: Option<PathBuf>,
+
+    /// Take dataDir and dataLogDir from this zoo.cfg
+    #[arg(long, value_name = "FILE")]
+    pub(super) zoo_cfg: Option<PathBuf>,
+
+    /// How many snapshots to pack, the newest first, with the logs from the oldest of them on
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 1, value_parser = at_least_one)]
+    pub(super) snapshots: usize,
+
+    /// The archive to write; - for stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) out: PathBuf,
+
+    /// How to compress it
+    #[arg(long, value_enum, default_value_t = Compress::Auto)]
+    pub(super) compress: Compress,
+
+    /// Pack acceptedEpoch and currentEpoch, too: for a copy of this server, not for a new one
+    #[arg(long)]
+    pub(super) with_epochs: bool,
+
+    /// Pack files that cannot be proven to be whole, as those of 3.5
+    #[arg(long)]
+    pub(super) accept_not_provable: bool,
+
+    /// What to print
+    #[arg(long, value_enum, default_value_t = TextOrJson::Text)]
+    pub(super) format: TextOrJson,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct UnpackArgs {
+    /// The archive; - for stdin
+    #[arg(value_name = "ARCHIVE")]
+    pub(super) archive: PathBuf,
+
+    /// The dataDir to fill: empty (myid may be there), or not there yet
+    #[arg(short, long, value_name = "DIR")]
+    pub(super) out: PathBuf,
+
+    /// Store snapshots without compression, for a server of 3.5
+    #[arg(long)]
+    pub(super) plain: bool,
+
+    /// Unpack files that cannot be proven to be whole, as those of 3.5
+    #[arg(long)]
+    pub(super) accept_not_provable: bool,
+
+    /// What to print
+    #[arg(long, value_enum, default_value_t = TextOrJson::Text)]
+    pub(super) format: TextOrJson,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("give a number from 1 on".to_owned()),
+        Ok(count) => Ok(count),
+    }
+}
+
 impl SnapshotCommand {
-    /// The directory that it is about.
-    pub(super) fn directory(&self) -> &DirectoryArgs {
+    /// What it prints.
+    pub(super) fn format(&self) -> TextOrJson {
         match self {
-            Self::Verify(args) => &args.of,
-            Self::Inspect(args) => &args.of,
+            Self::Verify(args) => args.of.format,
+            Self::Inspect(args) => args.of.format,
+            Self::Pack(args) => args.format,
+            Self::Unpack(args) => args.format,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use super::archives::{ArchiveFacts, origin};
 use super::file_findings::{bytes, file_finding, releases, server_start, zxid};
 use super::phrases;
 use super::table::{Column, Table};
@@ -20,8 +21,18 @@ pub struct FilesScreen<'a> {
     pub verification: &'a Verification,
     /// The flags of the same directory, as they are typed.
     pub typed: &'a str,
+    /// The archive that the files are in, where they are in one.
+    pub archive: Option<&'a ArchiveFacts>,
     /// Columns of the terminal.
     pub width: usize,
+}
+
+impl FilesScreen<'_> {
+    /// The paths, where they are those of directories.
+    pub fn directories(&self) -> &[String] {
+        let is_archive = |path: &String| self.archive.is_some_and(|facts| facts.path == *path);
+        if self.paths.first().is_some_and(is_archive) { &[] } else { self.paths }
+    }
 }
 
 /// Findings that are printed. A document has all of them.
@@ -57,10 +68,11 @@ pub fn verdict(of: &Verification) -> Line {
 
 /// The screen of `zkplan snapshot verify`.
 pub fn verified(screen: &FilesScreen<'_>) -> Text {
-    let FilesScreen { paths, verification, typed, width } = *screen;
+    let FilesScreen { paths, verification, typed, archive, width } = *screen;
     let mut text = Text::new();
     let label = Line::new(Style::Bold, paths.join(" and ")).then(Style::Plain, ": ");
     text.paragraph("", label.join(verdict(verification)), width);
+    text.append(archive.map(|facts| origin(facts, width)).unwrap_or_default());
     text.section(files(verification, width));
     let mut findings = Text::new();
     for finding in verification.findings.iter().take(MOST_FINDINGS) {

@@ -6,6 +6,7 @@
 //! `observe`, `plan`, `check`, `proposal` and `status`.
 
 mod approval;
+pub mod archives;
 pub mod changes;
 mod clients;
 pub mod commands;
@@ -32,6 +33,7 @@ pub mod mermaid;
 mod next;
 mod open_run;
 pub mod other;
+pub mod packed;
 mod phrases;
 pub mod plan;
 mod predicted;

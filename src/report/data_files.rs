@@ -6,19 +6,24 @@ use serde::Serialize;
 use crate::document::{Document, Format};
 use crate::model::Zxid;
 use crate::render::Text;
+use crate::render::archives::ArchiveFacts;
 use crate::render::data_files::{FilesScreen, session_id, time, verdict};
 use crate::render::file_findings::{file_finding, server_start};
 use crate::snapshot::{
-    Damage, DataContents, DataVerdict, FileFinding, FileFindingKind, FileSeverity, FileState,
-    LogEnd, ScannedLog, ScannedSnapshot, ServerStart, ZnodeContents, ZnodeLifetime,
+    ArchiveManifest, Damage, DataContents, DataVerdict, FileFinding, FileFindingKind, FileSeverity,
+    FileState, LogEnd, ScannedLog, ScannedSnapshot, ServerStart, Wrapping, ZnodeContents,
+    ZnodeLifetime,
 };
 
 /// What the files of a data directory are worth, and what is in them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SnapshotDocument {
-    /// The directories that were read: `dataDir`, and `dataLogDir` where it was given.
+    /// The directories that were read or filled: `dataDir`, and `dataLogDir` where it was given. Empty
+    /// where only an archive was read.
     pub directories: Vec<String>,
+    /// The archive that the files are in, or were in; `null` where they are those of a directory.
+    pub archive: Option<ArchiveEntry>,
     /// What the files are worth.
     pub verdict: VerdictWord,
     /// The verdict in one sentence, for people.
@@ -48,7 +53,23 @@ pub struct SnapshotDocument {
 }
 
 impl Document for SnapshotDocument {
-    const FORMAT: Format = Format { name: "snapshot", major: 1, minor: 0 };
+    const FORMAT: Format = Format { name: "snapshot", major: 1, minor: 1 };
+}
+
+/// An archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ArchiveEntry {
+    /// Its path; `-` for a pipe.
+    pub path: String,
+    /// Its length in bytes; `null` of one that was written to a pipe.
+    pub bytes: Option<u64>,
+    /// How it is compressed.
+    pub compression: Wrapping,
+    /// Its manifest, a zkplan/snapshot-archive without the head; `null` where another tool has made it.
+    pub manifest: Option<ArchiveManifest>,
+    /// Members that no server reads, by their names in the archive.
+    pub others: Vec<String>,
 }
 
 /// What files are worth.
@@ -306,7 +327,8 @@ impl SnapshotDocument {
             text: server_start(start),
         };
         Self {
-            directories: of.paths.to_vec(),
+            directories: of.directories().to_vec(),
+            archive: of.archive.map(ArchiveEntry::of),
             verdict: verdict_word,
             summary: verdict(seen).plain_text(),
             base: seen.base.clone(),
@@ -320,6 +342,18 @@ impl SnapshotDocument {
             contents: contents.map(ContentsEntry::of),
             exit_code,
             text: screen.to_string_with(false).trim_end().to_owned(),
+        }
+    }
+}
+
+impl ArchiveEntry {
+    fn of(facts: &ArchiveFacts) -> Self {
+        Self {
+            path: facts.path.clone(),
+            bytes: facts.bytes,
+            compression: facts.wrapping,
+            manifest: facts.manifest.clone(),
+            others: facts.others.clone(),
         }
     }
 }

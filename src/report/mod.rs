@@ -47,6 +47,7 @@ pub use unproven::{UnprovenDocument, UnprovenNode};
 pub use version::VersionDocument;
 
 use crate::document::Document as _;
+use crate::snapshot::ArchiveManifest;
 use crate::spec;
 
 /// Makes a JSON Schema.
@@ -61,6 +62,7 @@ pub const SCHEMAS: &[(&str, MakeSchema)] = &[
     ("first-quorum", first_quorum::FirstQuorumDocument::schema),
     ("data-directory", data_directory::DirectoryDocument::schema),
     ("snapshot", data_files::SnapshotDocument::schema),
+    ("snapshot-archive", ArchiveManifest::schema),
     ("fleet", FleetDocument::schema),
     ("error", error::ErrorDocument::schema),
     ("events", events::EventLine::schema),

@@ -2,6 +2,7 @@
 
 mod answers;
 mod approving;
+mod archives;
 mod cases;
 mod commands;
 mod comments;

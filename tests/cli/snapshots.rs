@@ -9,7 +9,7 @@ use zkplan::report::SCHEMAS;
 
 use crate::run::{Answer, Desk};
 
-fn json(answer: &Answer) -> Value {
+pub(crate) fn json(answer: &Answer) -> Value {
     let document: Value = serde_json::from_str(&answer.out).expect("JSON");
     let of = SCHEMAS.iter().find(|(name, _)| *name == "snapshot").expect("a schema");
     let validator = jsonschema::validator_for(&of.1()).expect("a schema");
@@ -21,7 +21,7 @@ fn json(answer: &Answer) -> Value {
 }
 
 /// The directories of the corpus, by release and setting.
-fn corpus() -> Vec<PathBuf> {
+pub(crate) fn corpus() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data-directories");
     let entries = fs::read_dir(root).expect("the corpus");
     let entries = entries.map(|entry| entry.expect("an entry").path());
@@ -31,7 +31,7 @@ fn corpus() -> Vec<PathBuf> {
     all
 }
 
-fn copied(desk: &Desk, from: &Path) {
+pub(crate) fn copied(desk: &Desk, from: &Path) {
     let to = desk.path("data/version-2");
     drop(fs::remove_dir_all(&to));
     fs::create_dir_all(&to).expect("a folder");

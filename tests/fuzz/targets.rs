@@ -17,13 +17,15 @@ use zkplan::import::{self, File, ServerFiles};
 use zkplan::model::{EnsembleConfig, ServerId};
 use zkplan::observe::Facts;
 use zkplan::proposal::propose;
+use zkplan::render::archives::{ArchiveFacts, archive_fault};
 use zkplan::render::data_files::{FilesScreen, inspected, verified};
 use zkplan::render::plan::{Origin, PlanFile, PlanScreen, SpecFile};
 use zkplan::render::{Text, dot, plan, refusal};
 use zkplan::report::{PlanDocument, read_plan};
 use zkplan::saved::{self, ReadError};
 use zkplan::snapshot::{
-    ContentsWish, DataFiles, DataListing, DataSide, DataVerdict, ListedFile, inspect,
+    ArchiveBytes, ArchiveFailure, ContentsWish, DataFiles, DataListing, DataSide, DataVerdict,
+    IndexedArchive, ListedFile, inspect, read_archive, verify,
 };
 use zkplan::spec::{self, Spec};
 
@@ -43,6 +45,7 @@ pub(crate) const TARGETS: &[Target] = &[
     Target { name: "saved", seeds: saved_plans, run: saved_text },
     Target { name: "forged", seeds: saved_plans, run: forged },
     Target { name: "data-files", seeds: data_files, run: data_file },
+    Target { name: "archives", seeds: archives, run: archive },
 ];
 
 /// Parts the configuration from the spec in an input of the target `plan`.
@@ -368,9 +371,63 @@ fn data_file(input: &str) -> Result<bool, String> {
     let contents = inspect(&listing, &OneFile(bytes), &wish);
     let verification = &contents.verification;
     let paths = ["data".to_owned()];
-    let screen = FilesScreen { paths: &paths, verification, typed: "data", width: 80 };
+    let screen =
+        FilesScreen { paths: &paths, verification, typed: "data", archive: None, width: 80 };
     on_screen(&verified(&screen))?;
     on_screen(&inspected(&screen, &contents))?;
     Ok(verification.verdict != DataVerdict::Damaged
         || verification.logs.iter().any(|log| log.facts.records > 0))
+}
+
+/// A small archive of each directory of real servers, plain and compressed, a character for each byte.
+fn archives() -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data-directories");
+    let entries = |path: &Path| fs::read_dir(path).into_iter().flatten().flatten();
+    let mut directories: Vec<_> =
+        entries(&root).map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    directories.sort();
+    let chars = |bytes: Vec<u8>| bytes.into_iter().map(char::from).collect::<String>();
+    let mut seeds = Vec::new();
+    for directory in directories {
+        let mut builder = tar::Builder::new(Vec::new());
+        let names = entries(&directory).map(|entry| entry.file_name());
+        for name in names.filter(|name| name.to_string_lossy().starts_with("snapshot.")) {
+            let from = directory.join(&name);
+            builder.append_path_with_name(from, name).expect("memory");
+        }
+        let plain = builder.into_inner().expect("memory");
+        seeds.push(chars(zstd::bulk::compress(&plain, 1).expect("memory")));
+        seeds.push(chars(plain));
+    }
+    seeds
+}
+
+struct Bytes(Vec<u8>);
+
+impl ArchiveBytes for Bytes {
+    fn open(&self, at: u64) -> io::Result<Box<dyn Read + '_>> {
+        let at = usize::try_from(at).unwrap_or(usize::MAX).min(self.0.len());
+        Ok(Box::new(&self.0[at..]))
+    }
+}
+
+fn archive(input: &str) -> Result<bool, String> {
+    let byte = |c: char| u8::try_from(u32::from(c)).unwrap_or(b'?');
+    let bytes = Bytes(input.chars().map(byte).collect());
+    let contents = match read_archive(&bytes.0[..], &mut ()) {
+        Ok(contents) => contents,
+        Err(ArchiveFailure::Fault(fault)) => {
+            let mut text = Text::new();
+            text.line(archive_fault(&fault));
+            return on_screen(&text).map(|()| false);
+        }
+        Err(ArchiveFailure::Io(error)) => return Err(error.to_string()),
+    };
+    let seen = verify(&contents.listing(), &IndexedArchive::new(&bytes, &contents));
+    let facts = ArchiveFacts::of("a.tar".to_owned(), &contents);
+    let paths = ["a.tar".to_owned()];
+    let (verification, archive) = (&seen, Some(&facts));
+    let screen = FilesScreen { paths: &paths, verification, typed: "a.tar", archive, width: 80 };
+    on_screen(&verified(&screen))?;
+    Ok(true)
 }

@@ -1,0 +1,308 @@
+//! `zkplan snapshot unpack`: an archive becomes a data directory, whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::archive_error::archive_error;
+use super::byte_progress::ByteProgress;
+use super::data_directory::{VERSION, unreadable};
+use super::error::{CommandError, unwritable};
+use super::exit::Exit;
+use super::formats::TextOrJson;
+use super::output::Output;
+use super::server_files::{ArchiveFile, Directory};
+use super::shown_files::{Shown, opened};
+use super::snapshot_args::UnpackArgs;
+use crate::document::Document as _;
+use crate::render::archives::ArchiveFacts;
+use crate::render::packed::{ArchiveScreen, refused, unpacked};
+use crate::render::words_for_shell;
+use crate::report::data_files::SnapshotDocument;
+use crate::report::error::CommandFailure;
+use crate::snapshot::{
+    ArchiveBytes as _, ArchiveContents, ArchiveFailure, ArchiveSink, DataVerdict, Verification,
+    packed_verdict, plain_name, read_archive, verify, write_plain,
+};
+
+/// What may be in a data directory that is filled: the id of its server, and what a file system makes.
+const MAY_BE_THERE: [&str; 2] = ["myid", "lost+found"];
+
+/// Where an archive comes from that is read from stdin.
+const STDIN: &str = "-";
+
+pub(super) fn run(args: &UnpackArgs, output: &Output) -> Result<Exit, CommandError> {
+    let progress = ByteProgress::new();
+    let input = Input::of(&args.archive)?;
+    let place = Place::prepare(&args.out)?;
+    let contents = input.unpack(&place, &progress)?;
+    progress.phase("verifying", None);
+    let mut seen = place.verified(&contents)?;
+    let is_taken = |seen: &Verification| match seen.verdict {
+        DataVerdict::Whole => true,
+        DataVerdict::NotProvable => args.accept_not_provable,
+        DataVerdict::Damaged => false,
+    };
+    if args.plain && is_taken(&seen) && place.make_plain(&seen)? {
+        seen = place.verified(&contents)?;
+    }
+    progress.clear();
+    let archive = ArchiveFacts::of(args.archive.display().to_string(), &contents);
+    let paths = [args.out.display().to_string()];
+    let typed = words_for_shell(&paths[0]);
+    let shown =
+        Shown { paths: &paths, typed: &typed, archive: Some(&archive), format: args.format };
+    if !is_taken(&seen) {
+        return Ok(not_unpacked(args, &seen, &shown, output));
+    }
+    place.keep()?;
+    let files = shown.screen(&seen, output);
+    let next = format!("zkplan snapshot inspect {typed}");
+    let text = unpacked(&ArchiveScreen { files, archive: &archive, left_out: &[], next: &next });
+    Ok(match args.format {
+        TextOrJson::Text => output.screen(&text, Exit::Done),
+        TextOrJson::Json => {
+            let document = SnapshotDocument::of(&files, None, &text, Exit::Done.code());
+            output.raw(&document.to_text(), Exit::Done)
+        }
+    })
+}
+
+/// Says why there is nothing in the directory.
+fn not_unpacked(
+    args: &UnpackArgs,
+    seen: &Verification,
+    shown: &Shown<'_>,
+    output: &Output,
+) -> Exit {
+    let is_damaged = seen.verdict == DataVerdict::Damaged;
+    let path = args.archive.display().to_string();
+    let screen = Shown { paths: std::slice::from_ref(&path), ..*shown }.screen(seen, output);
+    let text = refused(&screen, &format!("nothing was written to {}", args.out.display()));
+    let exit = if is_damaged { Exit::Data } else { Exit::Unsafe };
+    match args.format {
+        TextOrJson::Text => output.screen(&text, exit),
+        TextOrJson::Json => {
+            let document = SnapshotDocument::of(&screen, None, &text, exit.code());
+            output.raw(&document.to_text(), exit)
+        }
+    }
+}
+
+/// The archive: a file, or stdin.
+struct Input {
+    name: String,
+    file: Option<File>,
+}
+
+impl Input {
+    fn of(path: &Path) -> Result<Self, CommandError> {
+        if path.as_os_str() == STDIN {
+            return Ok(Self { name: "stdin".to_owned(), file: None });
+        }
+        if path.is_dir() {
+            let what = format!("{} is a directory, and no archive", path.display());
+            let hint = "zkplan snapshot pack makes an archive of it";
+            return Err(CommandError::new(CommandFailure::FileNotUsable, what).hint(hint));
+        }
+        Ok(Self { name: path.display().to_string(), file: Some(opened(path)?) })
+    }
+
+    fn unpack(
+        self,
+        place: &Place,
+        progress: &ByteProgress,
+    ) -> Result<ArchiveContents, CommandError> {
+        let mut sink = Files { place, open: None, failed: None };
+        let name = self.name;
+        let read = if let Some(file) = self.file {
+            let length = file.metadata().map_err(|error| unreadable(Path::new(&name), &error))?;
+            progress.phase("unpacking", Some(length.len()));
+            let archive = ArchiveFile { file, progress };
+            let stream = archive.open(0).map_err(ArchiveFailure::Io);
+            stream.and_then(|stream| read_archive(stream, &mut sink))
+        } else {
+            progress.phase("unpacking", None);
+            read_archive(Seen { inner: io::stdin().lock(), progress }, &mut sink)
+        };
+        if let Some(failed) = sink.failed {
+            return Err(CommandError::new(CommandFailure::IoFailed, failed));
+        }
+        read.map_err(|failure| archive_error(&name, &failure))
+    }
+}
+
+/// Shows how much is read.
+struct Seen<'a, R> {
+    inner: R,
+    progress: &'a ByteProgress,
+}
+
+impl<R: Read> Read for Seen<'_, R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(into)?;
+        self.progress.took(u64::try_from(count).unwrap_or(u64::MAX));
+        Ok(count)
+    }
+}
+
+/// A directory that is filled. Until it is kept, everything is in a folder of its own, which goes with
+/// this value.
+struct Place {
+    out: PathBuf,
+    /// Whether the directory was made here.
+    is_new: bool,
+    /// The folder in it in which `version-2` is made.
+    partial: PathBuf,
+}
+
+impl Place {
+    fn prepare(out: &Path) -> Result<Self, CommandError> {
+        let failed = |error: &io::Error| unwritable(out.display(), error);
+        let is_new = match fs::read_dir(out) {
+            Ok(entries) => {
+                for entry in entries {
+                    let name = entry.map_err(|error| failed(&error))?.file_name();
+                    if !MAY_BE_THERE.iter().any(|known| name == *known) {
+                        return Err(not_empty(out, &name.to_string_lossy()));
+                    }
+                }
+                false
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                fs::create_dir(out).map_err(|error| failed(&error))?;
+                true
+            }
+            Err(error) => return Err(unreadable(out, &error)),
+        };
+        let partial = out.join(format!(".zkplan-unpack.{}", std::process::id()));
+        let place = Self { out: out.to_owned(), is_new, partial };
+        fs::create_dir(&place.partial).map_err(|error| failed(&error))?;
+        fs::create_dir(place.folder()).map_err(|error| failed(&error))?;
+        Ok(place)
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.partial.join(VERSION)
+    }
+
+    /// What the files there are worth.
+    fn verified(&self, contents: &ArchiveContents) -> Result<Verification, CommandError> {
+        let directory = Directory::of(&self.partial, None);
+        let seen = verify(&directory.listing()?, &directory);
+        Ok(packed_verdict(seen, contents.manifest.as_ref()))
+    }
+
+    /// Stores compressed snapshots plain. Whether there was one.
+    fn make_plain(&self, seen: &Verification) -> Result<bool, CommandError> {
+        let mut has_any = false;
+        for snapshot in &seen.snapshots {
+            let name = &snapshot.file.name;
+            let (Some(plain), Some(facts)) = (plain_name(name), snapshot.state.whole()) else {
+                continue;
+            };
+            let (from, to) = (self.folder().join(name), self.folder().join(plain));
+            let written = File::open(&from).and_then(|file| {
+                let mut plain = File::create_new(&to)?;
+                write_plain(name, file, facts.length, &mut plain)?;
+                plain.sync_all()?;
+                fs::remove_file(&from)
+            });
+            written.map_err(|error| unwritable(to.display(), &error))?;
+            has_any = true;
+        }
+        Ok(has_any)
+    }
+
+    /// Gives the files their place, and the owner of the directory where it was there before.
+    fn keep(self) -> Result<(), CommandError> {
+        let failed = |error| unwritable(self.out.display(), &error);
+        if !self.is_new {
+            give_to_owner_of(&self.out, &self.folder()).map_err(failed)?;
+        }
+        fs::rename(self.folder(), self.out.join(VERSION)).map_err(failed)?;
+        File::open(&self.out).and_then(|out| out.sync_all()).map_err(failed)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.partial));
+        if self.is_new {
+            // Only what is empty is removed.
+            drop(fs::remove_dir(&self.out));
+        }
+    }
+}
+
+fn not_empty(out: &Path, name: &str) -> CommandError {
+    let what = format!("{} is not empty: it has {name}. Nothing was written", out.display());
+    CommandError::new(CommandFailure::FileNotUsable, what)
+        .hint("give a directory that is empty or not there yet; only myid may be in it")
+}
+
+/// Gives files to the user to whom the directory belongs: that of the server, where root unpacks.
+#[cfg(unix)]
+fn give_to_owner_of(directory: &Path, folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    let (wanted, is) = (fs::metadata(directory)?, fs::metadata(folder)?);
+    if (wanted.uid(), wanted.gid()) == (is.uid(), is.gid()) {
+        return Ok(());
+    }
+    for entry in fs::read_dir(folder)? {
+        chown(entry?.path(), Some(wanted.uid()), Some(wanted.gid()))?;
+    }
+    chown(folder, Some(wanted.uid()), Some(wanted.gid()))
+}
+
+#[cfg(not(unix))]
+fn give_to_owner_of(_: &Path, _: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Writes the files of an archive to the folder.
+struct Files<'a> {
+    place: &'a Place,
+    open: Option<File>,
+    /// What cannot be written.
+    failed: Option<String>,
+}
+
+impl Files<'_> {
+    fn noted(&mut self, written: io::Result<()>) -> io::Result<()> {
+        if let Err(error) = &written {
+            let out = self.place.out.display();
+            self.failed = Some(format!("{out} cannot be written: {error}. Nothing is left there"));
+        }
+        written
+    }
+}
+
+impl ArchiveSink for Files<'_> {
+    fn room_for(&mut self, bytes: u64) -> io::Result<()> {
+        let disk = rustix::fs::statvfs(&self.place.partial)?;
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        let too_little = || {
+            let what = format!("the archive needs {bytes} bytes, and {free} are free");
+            io::Error::other(what)
+        };
+        let room = if bytes <= free { Ok(()) } else { Err(too_little()) };
+        self.noted(room)
+    }
+
+    fn begin(&mut self, name: &str) -> io::Result<()> {
+        let made = File::create_new(self.place.folder().join(name));
+        let made = made.map(|file| self.open = Some(file));
+        self.noted(made)
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let written = self.open.as_mut().expect("a file begins before its bytes").write_all(bytes);
+        self.noted(written)
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        let ended = self.open.take().expect("a file begins before it ends").sync_all();
+        self.noted(ended)
+    }
+}
