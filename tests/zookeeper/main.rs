@@ -68,6 +68,7 @@ mod rolls;
 mod settings;
 mod shapes;
 mod sizes;
+mod snapshot_archives;
 mod snapshot_files;
 mod spec;
 mod status;
