@@ -254,9 +254,7 @@ impl<P: SessionFactory, S: RunHost> Driver<'_, P, S> {
     }
 
     async fn look(&mut self, question: &RunQuestion) -> Input {
-        let mut asked = observe::Question::of(&self.target);
-        asked.clients = observe::ClientsOf::NoServer;
-        asked.skip_data = true;
+        let mut asked = observe::Question::of(&self.target).brief();
         asked.ports = observe::PortsOf::These(question.listening.clone());
         let at = self.session.as_ref().map(|session| session.at().clone());
         asked.contacts.extend(at.clone().filter(|at| !asked.contacts.contains(at)));

@@ -92,6 +92,16 @@ pub(super) async fn look(
     seen.map_err(|error| not_seen(target, &error, output))
 }
 
+/// A look at who is there, and no more.
+pub(super) async fn brief_look(
+    port: &ZooKeeper,
+    target: &Target,
+    output: &Output,
+) -> Result<Observation, CommandError> {
+    let seen = observe(port, &Question::of(target).brief()).await;
+    seen.map_err(|error| not_seen(target, &error, output))
+}
+
 /// There is no ensemble to look at.
 pub(super) fn not_seen(target: &Target, error: &ObserveError, output: &Output) -> CommandError {
     let reached = Reached::by(&target.connect);

@@ -89,6 +89,18 @@ impl Question {
         }
     }
 
+    /// The same servers, and no more than who is there: no figures of data, no clients, settings or ports.
+    #[must_use]
+    pub fn brief(self) -> Self {
+        Self {
+            clients: ClientsOf::NoServer,
+            settings: WantedSettings::default(),
+            skip_data: true,
+            ports: PortsOf::These(BTreeSet::new()),
+            ..self
+        }
+    }
+
     /// A survey of a present ensemble without a target.
     pub fn of_contacts(contacts: Vec<Endpoint>) -> Self {
         Self { contacts, ..Self::default() }

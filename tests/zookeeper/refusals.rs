@@ -33,7 +33,7 @@ fn a_standalone_server(builder: &Builder) {
     let server = builder.clone().standalone().start();
     server.reserve(2);
     let desk = Desk::new();
-    let remedy = ["runs standalone", "zkplan explain first-quorum", "put its server lines back"];
+    let remedy = ["runs standalone", "zkplan explain first-quorum", "Put them back"];
 
     desk.run(["import", "--connect", &server.connect_string()]).exits(3).says(remedy);
     // It may become the first voter of an ensemble.

@@ -146,7 +146,7 @@ fn client_ports_are_written_into_lines_of_static_origin() {
     let (leader, epoch) = (ensemble.wait_leader(), ensemble.epoch());
     let desk = Desk::accepting(&ensemble);
     let mixed = wants(&ensemble, 1..=4);
-    desk.plan(&mixed, &[]).exits(2).says(["ZKF27", "Curator clients will know only server 4"]);
+    desk.plan(&mixed, &[]).exits(2).says(["ZKF27", "Curator clients will see only server 4"]);
     let spec = mixed.policy("clientPart", "write");
     desk.plan(&spec, &[]).exits(2).says_nowhere("ZKF27");
     let done = desk.apply_spec(&spec).ends().exits(0);

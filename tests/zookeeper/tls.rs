@@ -171,7 +171,7 @@ fn servers_that_speak_tls_alone_join_and_leave_without_a_plain_client_port() {
     };
     desk.plan(&plain(spec(&[1, 2, 3])), &[]).exits(0).says(["No changes"]);
     let ledger = Ledger::begin(&ensemble);
-    let refused = ["The server line of 4 would get a plain client port", "`clientPort: none`"];
+    let refused = ["The line of server 4 would get a plain client port", "`clientPort: none`"];
     desk.plan(&plain(spec(&[1, 2, 3, 4])), &[]).exits(3).says(refused);
     desk.apply_spec(&plain(spec(&[1, 2, 3, 4]))).ends().exits(3).says(refused);
     let written = plain(spec(&[1, 2, 3])).policy("clientPart", "write");

@@ -29,7 +29,7 @@ fn a_voters_hiccup_before_the_lock_is_waited_for() {
         ),
         format!("Server {voter} ({address}) does not count since 2"),
         "no answer, connected, but timed out: the server is frozen or overloaded".to_owned(),
-        format!("(missing: {voter} and 4)"),
+        format!("(missing: {voter}; not counted: 4, the joiner)"),
     ]);
     ledger.is_untouched();
 

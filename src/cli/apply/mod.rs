@@ -13,7 +13,6 @@ mod typed;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use self::agreed::{agreed, approved, is_interactive};
 use self::ready::Ready;
@@ -46,10 +45,6 @@ use crate::report::error::CommandFailure;
 use crate::report::run::{RunDocument, RunEnd};
 use crate::saved;
 use crate::trust::OwnIds;
-
-/// How old a look may be whose servers are sent the password. A look of its own would be as old by the
-/// time the session opens, where servers are far away.
-const FRESH: Duration = Duration::from_millis(500);
 
 pub(super) fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, CommandError> {
     let source = Source::read(&args.file, output)?.reached(&args.access)?;
@@ -254,8 +249,8 @@ fn ended(
     output.raw(&RunDocument::of(&local.log, &local.report, end).to_text(), exit)
 }
 
-/// The session of the run, on a server that a look has shown just before: that of the plan, where no
-/// prompt has made it old.
+/// The session of the run, on a server that a look has shown just before: the one before the prompt
+/// may be old by now.
 async fn signed_in(
     port: &ZooKeeper,
     access: &Access,
@@ -263,11 +258,10 @@ async fn signed_in(
     target: &Target,
     output: &Output,
 ) -> Result<Result<(HeldSession, Observation), Outcome>, CommandError> {
-    let is_fresh = ready.seen_at.elapsed() <= FRESH;
-    let seen = if is_fresh || access.user().is_none() {
-        ready.seen.clone()
+    let seen = if access.user().is_some() {
+        live::brief_look(port, target, output).await?
     } else {
-        live::look(port, target, output).await?
+        ready.seen.clone()
     };
     // It can have been made since the journal was read: no password is sent for what is not an
     // operator's.

@@ -1,7 +1,5 @@
 //! What is known before anything of ours is made: the ensemble, its journal, and the plan.
 
-use std::time::Instant;
-
 use super::super::accepting::{Accepts, ended, first_day, today};
 use super::super::args::{ApplyArgs, TextOrJson};
 use super::super::error::{CommandError, next, sentence};
@@ -45,8 +43,6 @@ use crate::trust::Unproven;
 pub(super) struct Ready {
     pub(super) checked: CheckedPlan,
     pub(super) seen: Observation,
-    /// When the look ended that saw it.
-    pub(super) seen_at: Instant,
     pub(super) done: Done,
     /// The run that is gone on with.
     pub(super) resumes: Option<u64>,
@@ -64,7 +60,7 @@ pub(super) async fn ready(
     port: &ZooKeeper,
     output: &Output,
 ) -> Result<Option<Ready>, CommandError> {
-    let Found { seen, seen_at, not_counted, facts, earlier } =
+    let Found { seen, not_counted, facts, earlier } =
         found((args, source), (port, target), output).await?;
     let runs = &earlier.runs().latest[..];
     let decision = earlier.decide(asked(args, source, target), &facts, args.abandon);
@@ -110,7 +106,7 @@ pub(super) async fn ready(
         }
     }
     let is_certain = earlier.journal.is_certain;
-    Ok(Some(Ready { checked, seen, seen_at, done, resumes, is_certain, accepted }))
+    Ok(Some(Ready { checked, seen, done, resumes, is_certain, accepted }))
 }
 
 /// Refuses a plan that was not approved: one that is not the expected one, or that is made only now where
@@ -170,7 +166,6 @@ fn still_accepted(
 /// What a look shows.
 struct Found {
     seen: Observation,
-    seen_at: Instant,
     not_counted: NotCounted,
     facts: Facts,
     earlier: Earlier,
@@ -187,7 +182,6 @@ async fn found(
     let mut with_lock = Patience::with_lock(args, &target.connect);
     loop {
         let (seen, not_counted) = steady::look(port, target, &mut patience, output).await?;
-        let seen_at = Instant::now();
         let reached = (port, &seen, target);
         let earlier = believed((args, source), reached, &mut patience, output).await?;
         let facts = Facts::of(&seen, target);
@@ -199,7 +193,7 @@ async fn found(
                 continue;
             }
         }
-        return Ok(Found { seen, seen_at, not_counted, facts, earlier });
+        return Ok(Found { seen, not_counted, facts, earlier });
     }
 }
 
