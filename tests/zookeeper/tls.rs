@@ -178,7 +178,7 @@ fn servers_that_speak_tls_alone_join_and_leave_without_a_plain_client_port() {
     let demoted = plain(spec(&[1, 2, 3])).role(1, Role::Observer);
     for spec in [written, demoted] {
         let refused = desk.plan(&spec, &[]).exits(3).says(["`clientPort: none`"]);
-        refused.says_nowhere("--accept");
+        refused.says_nowhere("--accept ZK");
     }
     ledger.is_untouched();
 
