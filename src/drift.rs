@@ -192,8 +192,8 @@ fn members(target: &Target, facts: &Facts, applied: Option<&Applied>) -> Vec<Dif
 fn version(facts: &Facts, applied: Option<&Applied>, members: &[Difference]) -> Option<Difference> {
     let applied = applied?.version.clone()?;
     let live = facts.base.version.to_string();
-    let is_told = |one: &Difference| matches!(one.by, ChangedBy::OtherClient | ChangedBy::Both);
-    if applied == live || members.iter().any(is_told) {
+    let is_named = |one: &Difference| matches!(one.by, ChangedBy::OtherClient | ChangedBy::Both);
+    if applied == live || members.iter().any(is_named) {
         return None;
     }
     let kind = DriftKind::Version { applied, live };

@@ -15,7 +15,7 @@ fn drift(desk: &Desk, spec: &Spec, further: &[&str]) -> Outcome {
 }
 
 /// The differences of a kind, each with whose change it is.
-fn told(outcome: &Outcome, code: &str) -> Vec<(Value, String)> {
+fn whose(outcome: &Outcome, code: &str) -> Vec<(Value, String)> {
     let document = outcome.json();
     let all = document["differences"].as_array().expect("differences").clone();
     let of_it = all.into_iter().filter(|one| one["code"] == code);
@@ -32,7 +32,7 @@ fn drift_says_whose_change_a_difference_is() {
     let ledger = Ledger::begin(&ensemble);
     drift(&desk, &three, &[]).exits(0).says(["No drift.", "no completed run of zkplan"]);
     let before = drift(&desk, &four, &json).exits(2);
-    assert_eq!(told(&before, "member"), [(4.into(), "unknown".to_owned())].map(in_a_list));
+    assert_eq!(whose(&before, "member"), [(4.into(), "unknown".to_owned())].map(in_a_list));
     ledger.is_untouched();
 
     desk.apply_spec(&four).with(&["--reason", "OPS-7", "--by", "ann"]).ends().exits(0);
@@ -42,13 +42,13 @@ fn drift_says_whose_change_a_difference_is() {
 
     // The file was edited.
     let edited = drift(&desk, &three, &json).exits(2);
-    assert_eq!(told(&edited, "member"), [(4.into(), "spec".to_owned())].map(in_a_list));
+    assert_eq!(whose(&edited, "member"), [(4.into(), "spec".to_owned())].map(in_a_list));
 
     // A reconfig by hand, and the same undone by hand.
     let line = ensemble.administrator().config().line(4).expect("a member").to_owned();
     ensemble.administrator().remove(4);
     let foreign = drift(&desk, &four, &json).exits(2);
-    assert_eq!(told(&foreign, "member"), [(4.into(), "otherClient".to_owned())].map(in_a_list));
+    assert_eq!(whose(&foreign, "member"), [(4.into(), "otherClient".to_owned())].map(in_a_list));
     let shown = drift(&desk, &four, &[]).exits(2).says(["not zkplan's", "run 1"]);
     assert_eq!(shown.next_lines(), ["zkplan plan spec.yaml"]);
     ensemble.administrator().add(&line);
@@ -58,7 +58,7 @@ fn drift_says_whose_change_a_difference_is() {
     };
     let undone = wait_until("server 4 to be up as a member", PATIENCE, undone);
     let version = (Value::Array(Vec::new()), "otherClient".to_owned());
-    assert_eq!(told(&undone, "configVersion"), [version]);
+    assert_eq!(whose(&undone, "configVersion"), [version]);
     drift(&desk, &four, &["--fail-on", "warning"]).exits(2);
 
     // A voter is down.
@@ -66,7 +66,7 @@ fn drift_says_whose_change_a_difference_is() {
     ensemble.kill(down);
     let found = drift(&desk, &four, &json).exits(2);
     let servers = Value::Array(vec![down.into()]);
-    assert_eq!(told(&found, "membersDown"), [(servers, "unknown".to_owned())]);
+    assert_eq!(whose(&found, "membersDown"), [(servers, "unknown".to_owned())]);
 }
 
 fn in_a_list((server, by): (Value, String)) -> (Value, String) {

@@ -110,7 +110,7 @@ pub(super) async fn ready(
 }
 
 /// Refuses a plan that was not approved: one that is not the expected one, or that is made only now where
-/// the spec has saved plans applied and no others. A run that goes on has the plan with which it began.
+/// the spec has saved plans applied and no others. A run that is resumed has the plan with which it began.
 fn agrees_with_what_was_approved(
     (args, source): (&ApplyArgs, &Source),
     (plan, resumes): (&Plan, Option<u64>),
@@ -144,7 +144,7 @@ fn agrees_with_what_was_approved(
 }
 
 /// Refuses a saved plan that rests on risks whose day is over; `day` is today, or the first day of the
-/// run that goes on.
+/// run that is resumed.
 fn still_accepted(
     (args, source): (&ApplyArgs, &Source),
     plan: &Plan,

@@ -353,7 +353,7 @@ impl Fake {
             up: up(id),
             zxid: self.joiners_at,
             other_ports: None,
-            election_port: Some(PortState::Open),
+            election_port: question.listening.contains(id).then_some(PortState::Open),
             quorum_port: Some(PortState::Refused),
             data: question.prove.contains(id).then(|| self.compared(*id, question)),
             asked: question.ask.contains(id).then(granted),
@@ -364,6 +364,8 @@ impl Fake {
             names_itself: Some(members.contains(id)),
             ..Leaving::seen(None, if up(&id) { Presence::Up } else { Presence::Gone })
         };
+        // What was not tried is not seen to listen.
+        let bound = synced.intersection(&question.listening).copied().collect();
         let facts = Facts {
             base: self.config.clone(),
             leader: self
@@ -390,6 +392,7 @@ impl Fake {
             joiners: joiners.iter().map(|id| (*id, joiner(id))).collect(),
             not_serving: self.not_serving.clone(),
             is_syncing: self.is_syncing,
+            bound,
             leaving: leaving(plan).into_iter().map(|id| (id, leaving_sight(id))).collect(),
             ..run_view(facts)
         }

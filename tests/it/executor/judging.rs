@@ -29,12 +29,14 @@ struct Case {
 impl Case {
     fn of(checked: Arc<CheckedPlan>) -> Self {
         let awaited = zkplan::apply::run_view::awaited(checked.plan());
+        let plan = checked.plan();
+        let all = plan.facts.base.membership.ids().into_iter().chain(plan.target.ids());
         let question = RunQuestion {
             counts: ByCounts::default(),
             prove: awaited.clone(),
             ask: awaited,
             clients: true,
-            listening: BTreeSet::new(),
+            listening: all.collect(),
             moving: BTreeSet::new(),
         };
         let view = Fake::of(&checked).run_view(&checked, &question);
