@@ -6,9 +6,10 @@
 //! ```
 //!
 //! [`Example`] says what an ensemble is like and what is wanted. `seen` has observations, `applying` what
-//! an apply is given. Each file that runs tests includes this folder as a module of its own.
+//! an apply is given, `fates` the ensembles that are small enough to have all of them tried. Each file that runs tests includes this folder as a module of its own.
 
 pub(crate) mod applying;
+pub(crate) mod fates;
 pub(crate) mod seen;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -30,8 +30,15 @@ fn is_possible(count: i64, up: &BTreeSet<i64>, restarted: &BTreeSet<i64>) -> boo
     up.len() >= quorum && (!takes_one || up.len() + brought_up > quorum)
 }
 
+/// What is done and which servers are up: all that the rest of an order depends on.
+type Moment = (Done, BTreeSet<ServerId>);
+
 /// Walks every order that the plan grants, with every server that is up as the leader at each step.
-fn walk(plan: &Plan, up: &BTreeSet<ServerId>, done: &Done) {
+fn walk(plan: &Plan, moment: &Moment, walked: &mut BTreeSet<Moment>) {
+    if !walked.insert(moment.clone()) {
+        return;
+    }
+    let (done, up) = moment;
     let voters = plan.facts.base.membership.voters();
     let left: Vec<&Step> = plan.steps().filter(|step| !done.contains(&step.id)).collect();
     for leader in up {
@@ -45,7 +52,7 @@ fn walk(plan: &Plan, up: &BTreeSet<ServerId>, done: &Done) {
             let mut done = done.clone();
             done.insert(step.id.clone());
             let up = up.iter().copied().chain([server]).collect();
-            walk(plan, &up, &done);
+            walk(plan, &(done, up), walked);
         }
     }
 }
@@ -69,7 +76,7 @@ fn a_plan_of_restarts_is_made_where_and_only_where_a_quorum_stays() {
                 Ok(checked) => {
                     assert!(possible, "{up:?} of {count}, {restarted:?}");
                     assert_eq!(checked.plan().steps().count(), restarted.len());
-                    walk(checked.plan(), &ids(&up), &Done::new());
+                    walk(checked.plan(), &(Done::new(), ids(&up)), &mut BTreeSet::new());
                     made += 1;
                 }
                 Err(refusal) => {

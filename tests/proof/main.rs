@@ -23,6 +23,7 @@ mod ground;
 mod judge;
 mod oracle;
 mod random;
+mod refusals;
 mod renaming;
 mod script;
 mod tally;
