@@ -213,7 +213,8 @@ fn of_finding(finding: &Finding) -> Vec<DriftKind> {
         FindingKind::RetiredAnswers { .. }
         | FindingKind::MembersRetired { .. }
         | FindingKind::OpenRun { .. }
-        | FindingKind::MemberSilent => Vec::new(),
+        | FindingKind::MemberSilent
+        | FindingKind::MemberNotAsked => Vec::new(),
         kind if kind.level() == Level::Note => Vec::new(),
         _ => vec![DriftKind::Finding(finding.clone())],
     }

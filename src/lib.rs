@@ -35,7 +35,8 @@
 //!   step stands where it stands is data ([`plan::Plan::graph`]); [`render`] only puts it in words.
 //! * [`check`] holds a plan against the safety rules ZKQ1 to ZKQ15. It shares no arithmetic with `plan`,
 //!   walks every order that the plan grants under every leader, and is the only maker of a
-//!   [`check::CheckedPlan`]. Each rule is one file; the table in `check::rules` says which.
+//!   [`check::CheckedPlan`]. Each rule is one file; the table at the head of `check/rules/mod.rs` says
+//!   which.
 //! * [`proposal`] joins both: the plan that keeps the safety rules, or the refusal with the breaches of the
 //!   best one and a change that was tried and passes.
 //! * [`settings`] has the edit of a `zoo.cfg` that wanted settings need, and the order of the restarts.
@@ -56,7 +57,8 @@
 //!   ensemble, so that any machine can resume. `apply::executor::setup` takes lock and run and says
 //!   whether the fence comes first (`must_fence`); while it does, `apply::executor::step` judges no step.
 //!   [`apply::judge`] says whether a step may be taken now (a joiner added, a gate passed), and how long
-//!   an added server has to bind its ports.
+//!   an added server has to bind its ports. A joiner's data are judged again at every look, until the
+//!   reconfig that adds it is sent (`apply::executor::step`, `saw`).
 //! * [`preflight`] checks servers before anything is changed: each check has a code, a verdict, what it
 //!   rests on, and a remedy.
 //! * [`restarting`] carries a plan of restarts out: which server is next, and when.
@@ -105,9 +107,11 @@
 //! * Looking needs no password, and writes nothing but sessions, which it closes, and on each a
 //!   transaction that only checks `/`: it changes no znode, and shows that writes commit.
 //! * Nothing is believed after an error: what came of a request is what the session reads while the
-//!   lock stands, and "not carried out" is written only behind a committed fence. `apply::classify` says
-//!   which answers leave an outcome unknown, `apply::executor::request` what the session reads then,
-//!   `apply::executor::doubt` what is recorded.
+//!   lock stands, and "not carried out" is written only behind a committed fence. A request without an
+//!   answer is unknown in `ensemble::replies` (`failure`), and after a time-out in
+//!   `ensemble::client_session`; `apply::classify` says which answers of a server leave an outcome
+//!   unknown, `apply::executor::request` what the session reads then, `apply::executor::doubt` what is
+//!   recorded.
 
 pub mod apply;
 pub mod check;

@@ -390,6 +390,7 @@ pub fn serving(seen: &Observation, leaving: &BTreeSet<ServerId>) -> Vec<(ServerI
         | ServerStatus::FollowingWithoutVote
         | ServerStatus::Behind => true,
         ServerStatus::OtherConfiguration
+        | ServerStatus::OwnFile
         | ServerStatus::ConfigNotInForce
         | ServerStatus::AnswersAs(_)
         | ServerStatus::IdUnknown

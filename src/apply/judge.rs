@@ -167,6 +167,7 @@ const fn serves(status: &ServerStatus) -> bool {
         ServerStatus::FollowingWithoutVote
             | ServerStatus::Behind
             | ServerStatus::ConfigNotInForce
+            | ServerStatus::OwnFile
             | ServerStatus::OtherConfiguration
     )
 }

@@ -19,7 +19,7 @@ pub use breach::{Breach, BreachKind, Law, Votes, Window};
 pub use engine::figures::{ToleranceNow, tolerance_now};
 pub use engine::recheck::{broken_now, recheck, recheck_accepting};
 pub use engine::regrant::regrant;
-pub use rules::{Hint, RAISE_THE_LIMIT};
+pub use rules::{ENABLE_RECONFIG, Hint, RAISE_THE_LIMIT};
 
 use self::engine::state::State;
 use self::engine::step_table::StepTable;

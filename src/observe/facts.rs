@@ -100,15 +100,7 @@ impl Facts {
                 all.filter(|(id, s)| members.contains(**id) == member && healthy(&s.status));
             fitting.map(|(id, _)| *id).collect()
         };
-        let synced = stands(
-            |s| {
-                matches!(
-                    s,
-                    ServerStatus::Leading | ServerStatus::Following | ServerStatus::Observing
-                )
-            },
-            true,
-        );
+        let synced = stands(ServerStatus::acknowledges, true);
         let mut following = stands(|s| *s == ServerStatus::FollowingWithoutVote, false);
         following.retain(|id| {
             let there = seen.wanted_at.get(id).is_some_and(|at| at.own_id == Some(*id));

@@ -9,7 +9,7 @@
 //! | ZKF10, ZKF11, ZKF15, ZKF17 | `facts` |
 //! | ZKF13 | `findings`, from `proof`; `facts` leaves out that of a joiner, where it is an obstacle |
 //! | ZKF16 | `apply::resume` |
-//! | ZKF18 | `apply::journal_reader`, by the proof of [`trust`](crate::trust) |
+//! | ZKF18 | `apply::journal_reader` (`Archive::ground`), by the proof of [`trust`](crate::trust); the journal's reader in `cli` makes the finding of it |
 //! | ZKF19 | `apply::past_runs` |
 //! | ZKF24 | `facts`, from `machines` |
 //! | ZKF25 | `settings_compared` |
@@ -92,8 +92,14 @@ pub enum FindingKind {
     ElectionPortClosed,
     /// A member does not answer.
     MemberSilent,
+    /// A member was not asked, since its client address is not known. It counts as down.
+    MemberNotAsked,
     /// A member follows another configuration, so it counts as down.
     MemberDisagrees,
+    /// A member follows and acknowledges, but runs with `reconfigEnabled=false` under a leader that
+    /// runs with `true`: no reconfig changes its configuration, and after a restart it may find no
+    /// leader (`FastLeaderElection.WorkerReceiver`).
+    MemberKeepsItsFile,
     /// A member's znode holds the ensemble's configuration, but an older one is in force there. The
     /// member counts as down until the next reconfig.
     ConfigNotInForce,
@@ -461,8 +467,8 @@ impl FindingKind {
             Self::ConfigWritten => "ZKF5",
             Self::QuorumPortUnreachable => "ZKF6",
             Self::ElectionPortClosed => "ZKF7",
-            Self::MemberSilent => "ZKF8",
-            Self::MemberDisagrees | Self::ConfigNotInForce => "ZKF9",
+            Self::MemberSilent | Self::MemberNotAsked => "ZKF8",
+            Self::MemberDisagrees | Self::MemberKeepsItsFile | Self::ConfigNotInForce => "ZKF9",
             Self::ZoneUnknown => "ZKF10",
             Self::EvenVoters { .. } => "ZKF11",
             Self::DigestMismatches { .. } => "ZKF12",
@@ -528,7 +534,9 @@ impl FindingKind {
             | Self::QuorumPortUnreachable
             | Self::ElectionPortClosed
             | Self::MemberSilent
+            | Self::MemberNotAsked
             | Self::MemberDisagrees
+            | Self::MemberKeepsItsFile
             | Self::ConfigNotInForce
             | Self::DigestMismatches { .. }
             | Self::UnwantableId

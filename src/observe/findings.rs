@@ -67,10 +67,12 @@ fn of_server(seen: &Observation, observed: &ServerObservation) -> Vec<FindingKin
         ServerStatus::Silent(NoAnswer::Closed) if member => {
             found.push(FindingKind::MemberClosesConnections);
         }
-        ServerStatus::Silent(_) | ServerStatus::NotServing | ServerStatus::NotAsked if member => {
+        ServerStatus::Silent(_) | ServerStatus::NotServing if member => {
             found.push(FindingKind::MemberSilent);
         }
+        ServerStatus::NotAsked if member => found.push(FindingKind::MemberNotAsked),
         ServerStatus::OtherConfiguration if member => found.push(FindingKind::MemberDisagrees),
+        ServerStatus::OwnFile => found.push(FindingKind::MemberKeepsItsFile),
         ServerStatus::ConfigNotInForce if member => found.push(FindingKind::ConfigNotInForce),
         _ => {}
     }

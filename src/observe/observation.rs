@@ -370,6 +370,11 @@ pub enum ServerStatus {
     /// It serves with another configuration than the ensemble's, or in another role than its
     /// configured one.
     OtherConfiguration,
+    /// A member that follows, up to date, with the server lines of its own file: it runs with
+    /// `reconfigEnabled=false` under a leader that runs with `true`. It acknowledges writes, and no
+    /// reconfig changes its configuration, which stays at version 0
+    /// (`QuorumPeer.processReconfig`).
+    OwnFile,
     /// Its znode holds the ensemble's configuration, but an older one is in force: a learner does
     /// not activate a reconfig that commits between NEWLEADER and UPTODATE
     /// (`Learner.syncWithLeader`). The next reconfig repairs it.
@@ -398,6 +403,7 @@ impl ServerStatus {
         match self {
             Self::Leading | Self::Following | Self::Observing | Self::FollowingWithoutVote => true,
             Self::Behind
+            | Self::OwnFile
             | Self::ConfigNotInForce
             | Self::OtherConfiguration
             | Self::AnswersAs(_)
@@ -409,6 +415,11 @@ impl ServerStatus {
             | Self::NotAsked
             | Self::Assumed => false,
         }
+    }
+
+    /// Whether a member with this status acknowledges what the leader proposes, if it votes.
+    pub const fn acknowledges(&self) -> bool {
+        matches!(self, Self::Leading | Self::Following | Self::Observing | Self::OwnFile)
     }
 }
 

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::ensemble::four_letter::{Mntr, keeps_local_sessions};
 use crate::ensemble::{Ensemble, FourLetterWord, Mode, NoAnswer, PortState};
-use crate::model::{Endpoint, Host, PeerAddress, Role, Server, ServerId, Zxid};
+use crate::model::{ConfigVersion, Endpoint, Host, PeerAddress, Role, Server, ServerId, Zxid};
 
 /// A server that the observation has to speak of: a member, a wanted server, or both.
 struct Subject<'a> {
@@ -398,6 +398,16 @@ fn status(
         Some(_) if probe.znode.as_ref() == Some(&present.config) => {
             return ServerStatus::ConfigNotInForce;
         }
+        // A learner with reconfigs takes the leader's version before it serves.
+        Some(own) if subject.member.is_some() && has_own_file(own.value.version, present) => {
+            return if mode == Mode::Leader {
+                ServerStatus::OtherConfiguration
+            } else if leader_zxid.is_some_and(|target| has_reached(probe, target)) {
+                ServerStatus::OwnFile
+            } else {
+                ServerStatus::Behind
+            };
+        }
         Some(_) => return ServerStatus::OtherConfiguration,
         None => {
             return ServerStatus::Silent(probe.config_silence().unwrap_or(NoAnswer::Unreadable));
@@ -414,6 +424,11 @@ fn status(
         // An observer that has not yet become the voter that it is configured to be.
         _ => ServerStatus::OtherConfiguration,
     }
+}
+
+/// Whether a server that runs with this version takes none from the leader.
+fn has_own_file(own: ConfigVersion, present: &LiveEnsemble) -> bool {
+    own.is_zero() && !present.config.version.is_zero()
 }
 
 /// What answers where the spec wants each server.

@@ -114,7 +114,12 @@ impl Plan {
         let is_silent = |finding: &Finding| {
             let kind = &finding.kind;
             finding.server == Some(member)
-                && matches!(kind, FindingKind::MemberSilent | FindingKind::MemberClosesConnections)
+                && matches!(
+                    kind,
+                    FindingKind::MemberSilent
+                        | FindingKind::MemberNotAsked
+                        | FindingKind::MemberClosesConnections
+                )
         };
         self.facts.findings.iter().any(is_silent)
     }

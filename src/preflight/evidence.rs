@@ -294,6 +294,8 @@ pub enum StateWord {
     Behind,
     /// It runs with another configuration.
     OtherConfiguration,
+    /// It follows, up to date, with the server lines of its own file (`reconfigEnabled=false`).
+    OwnFile,
     /// An older configuration is in force there.
     OldConfiguration,
     /// It answers with another id.

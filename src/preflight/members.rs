@@ -54,6 +54,7 @@ pub(super) const fn word(status: &ServerStatus) -> StateWord {
         ServerStatus::Observing => StateWord::Observes,
         ServerStatus::Behind => StateWord::Behind,
         ServerStatus::OtherConfiguration => StateWord::OtherConfiguration,
+        ServerStatus::OwnFile => StateWord::OwnFile,
         ServerStatus::ConfigNotInForce => StateWord::OldConfiguration,
         ServerStatus::AnswersAs(_) => StateWord::OtherId,
         ServerStatus::IdUnknown => StateWord::IdUnknown,
@@ -72,7 +73,7 @@ fn in_sync(view: View<'_>, observed: &ServerObservation) -> Check {
     let status = word(&observed.status);
     let evidence = Evidence::Status { member, status };
     match status {
-        StateWord::Leads | StateWord::Follows | StateWord::Observes => {
+        StateWord::Leads | StateWord::Follows | StateWord::Observes | StateWord::OwnFile => {
             Check::pass(KIND, id, evidence)
         }
         StateWord::NotAsked => Check::unknown(KIND, id, evidence, CheckRemedy::NameClientAddress),

@@ -237,7 +237,7 @@ fn stands_without_one(view: View<'_>) -> bool {
 }
 
 fn is_down(view: View<'_>, id: ServerId) -> bool {
-    view.seen.servers.get(&id).is_none_or(|observed| !observed.status.is_healthy())
+    view.seen.servers.get(&id).is_none_or(|observed| !observed.status.acknowledges())
 }
 
 /// The part of a session's id that is the time at which its server's tracker was made
@@ -248,7 +248,10 @@ const fn tracker(session: i64) -> u64 {
 
 impl Sampled {
     const fn is_healthy(&self) -> bool {
-        matches!(self.status, StateWord::Leads | StateWord::Follows | StateWord::Observes)
+        matches!(
+            self.status,
+            StateWord::Leads | StateWord::Follows | StateWord::Observes | StateWord::OwnFile
+        )
     }
 }
 

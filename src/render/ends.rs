@@ -10,7 +10,7 @@ use crate::apply::Differs;
 use crate::apply::access::{Recipient, Signer};
 use crate::apply::journal::{HookEnd, Illegible};
 use crate::apply::{Outcome, Since, Stale, Wait};
-use crate::check::Breach;
+use crate::check::{Breach, ENABLE_RECONFIG};
 use crate::ensemble::ErrorCode;
 use crate::model::{EnsembleConfig, ServerId, SettingName};
 use crate::observe::Identity;
@@ -68,12 +68,9 @@ fn at_the_door(end: &Outcome, screen: &EndScreen<'_>) -> Option<(String, String)
         | Outcome::NotOpen { .. } => of_runs(end, screen),
         Outcome::NotAuthorized { by, signer } => not_authorized(by, signer, again),
         Outcome::NoRecipient { unnamed } => no_recipient(unnamed, screen),
-        Outcome::ReconfigDisabled => say(
-            "the leader runs with reconfigEnabled=false.",
-            "write the same server lines into zoo.cfg of every server and set reconfigEnabled=true \
-             in each; then restart one server at a time, the leader last. Restart all of them: do not \
-             leave some with reconfigEnabled=true and some with false (zkplan explain super-user)",
-        ),
+        Outcome::ReconfigDisabled => {
+            say("the leader runs with reconfigEnabled=false.", ENABLE_RECONFIG)
+        }
         Outcome::Unproven(unproven) => trust::not_proven(unproven, screen.path),
         Outcome::FolderRefused { path: znode, is_folder, code } => {
             folder_refused((znode, *is_folder), *code, again)

@@ -236,9 +236,11 @@ pub fn finding(finding: &Finding) -> String {
         FindingKind::MemberSilent => {
             format!("{it} is a member and does not answer: it counts as down")
         }
+        FindingKind::MemberNotAsked => not_asked(&it),
         FindingKind::MemberDisagrees => {
             format!("{it} runs with another configuration: it counts as down")
         }
+        FindingKind::MemberKeepsItsFile => keeps_its_file(&it),
         FindingKind::ConfigNotInForce => format!(
             "{it} has the configuration of the ensemble but runs with an older one, so it counts \
              as down. The cause: a reconfig committed while it finished its sync. The next apply \
@@ -285,6 +287,21 @@ fn even_voters(voters: usize) -> String {
         "the spec has {voters} voters, an even number: it tolerates as many failures as an ensemble \
          of {}, with a larger quorum",
         voters.saturating_sub(1)
+    )
+}
+
+fn not_asked(it: &str) -> String {
+    format!(
+        "{it} was not asked, because its client address is not known: it counts as down, but it may \
+         run and have clients. Add its client address to connect.servers"
+    )
+}
+
+fn keeps_its_file(it: &str) -> String {
+    format!(
+        "{it} runs with reconfigEnabled=false, the leader with true: it acknowledges writes, but keeps \
+         the server lines of its own file, and may find no leader after a restart. Set \
+         reconfigEnabled=true there before it restarts"
     )
 }
 

@@ -37,8 +37,13 @@ fn applying(kind: &BreachKind, refusal: &Refusal) -> Vec<Hint> {
 
 fn words(hint: &Hint) -> String {
     match hint {
+        Hint::Start(servers) if servers.len() == 1 => {
+            let it = phrases::servers(servers);
+            format!("start {it} if it is down; if it hangs, restart it. Wait until it is in sync")
+        }
         Hint::Start(servers) => format!(
-            "start those of {} that are down, and wait until all are in sync",
+            "start those of {} that are down, restart those that hang, and wait until all are in \
+             sync",
             phrases::servers(servers)
         ),
         Hint::Other(text) => text.clone(),

@@ -495,7 +495,10 @@ const fn accepting(kind: &FindingKind) -> &'static str {
         FindingKind::ConfigWritten => {
             "the next reconfig overwrites the content that was written by hand"
         }
-        FindingKind::DataDiffers => "a server with different data may become the leader",
+        FindingKind::DataDiffers => {
+            "a server with different data may become the leader; find out first which server has \
+             the right data (zkplan explain ZKF13), and keep that one"
+        }
         FindingKind::MachineNotShown { .. } => {
             "you confirm that it is the same machine with the same data directory; on another \
              machine acknowledged writes can be lost"
@@ -507,7 +510,9 @@ const fn accepting(kind: &FindingKind) -> &'static str {
         | FindingKind::QuorumPortUnreachable
         | FindingKind::ElectionPortClosed
         | FindingKind::MemberSilent
+        | FindingKind::MemberNotAsked
         | FindingKind::MemberDisagrees
+        | FindingKind::MemberKeepsItsFile
         | FindingKind::ConfigNotInForce
         | FindingKind::ZoneUnknown
         | FindingKind::EvenVoters { .. }

@@ -198,6 +198,11 @@ pub(super) fn status(status: &ServerStatus) -> (&'static str, Style, Option<Stri
         ServerStatus::OtherConfiguration => {
             ("other config", Style::Red, more("it runs with another configuration; counts as down"))
         }
+        ServerStatus::OwnFile => (
+            "own file",
+            Style::Yellow,
+            more("it follows, with the server lines of its own file: reconfigEnabled=false there"),
+        ),
         ServerStatus::ConfigNotInForce => (
             "old config",
             Style::Red,

@@ -410,6 +410,8 @@ fn tolerance(checked: &CheckedPlan) -> String {
     }
     let reconfigs = || checked.plan().steps().filter(|step| step.reconfig().is_some());
     let is_reconfig = |id: &StepId| reconfigs().any(|step| step.id == *id);
+    let is_shown = now == worst || report.rows.iter().any(|row| row.spare == worst);
+    let elsewhere = if is_shown { "" } else { ", in the order of steps when another server leads" };
     let mut lowest = report.rows.iter().filter(|row| row.spare == worst && is_reconfig(&row.step));
     match lowest.next_back().filter(|_| worst < end) {
         Some(row) if worst == now => {
@@ -419,7 +421,9 @@ fn tolerance(checked: &CheckedPlan) -> String {
             "Lowest tolerance on the way: {failures}, until {} is done (now {now}, at the end {end})",
             row.step
         ),
-        None => format!("Lowest tolerance on the way: {failures} (now {now}, at the end {end})"),
+        None => format!(
+            "Lowest tolerance on the way: {failures}{elsewhere} (now {now}, at the end {end})"
+        ),
     }
 }
 

@@ -269,6 +269,7 @@ const fn answers(status: &ServerStatus) -> bool {
         | ServerStatus::FollowingWithoutVote
         | ServerStatus::Behind
         | ServerStatus::OtherConfiguration
+        | ServerStatus::OwnFile
         | ServerStatus::ConfigNotInForce
         | ServerStatus::AnswersAs(_)
         | ServerStatus::IdUnknown

@@ -2,6 +2,7 @@
 
 use super::phrases;
 use super::text::{Line, Style, Text};
+use crate::check::ENABLE_RECONFIG;
 use crate::ensemble::{DryRun, ErrorCode};
 use crate::model::ServerId;
 use crate::plan::{Plan, StepId};
@@ -182,12 +183,7 @@ fn refused(plan: &Plan, code: ErrorCode) -> (String, String) {
         ErrorCode::BadArguments | ErrorCode::MarshallingError => {
             say("it cannot read the request as a configuration", "the leader's log has the reason")
         }
-        ErrorCode::ReconfigDisabled => say(
-            "it runs with reconfigEnabled=false",
-            "write the same server lines into zoo.cfg of every server and set reconfigEnabled=true \
-             in each; then restart one server at a time, followers first, the leader last, without \
-             stopping halfway: zkplan explain super-user",
-        ),
+        ErrorCode::ReconfigDisabled => say("it runs with reconfigEnabled=false", ENABLE_RECONFIG),
         ErrorCode::Unimplemented => say(
             "it runs standalone",
             "a standalone server has no members to change (zkplan explain ZKQ11)",

@@ -329,10 +329,11 @@ mod tests {
           Servers 1 and 3 run with reconfigEnabled=false. The ensemble accepts no reconfig.
           zkplan explain ZKQ1
 
-        What to do (no policy and no --accept can allow this)
-          - write the same server lines into zoo.cfg of every server and set reconfigEnabled=true in each;
-            then restart one server at a time, the leader last. Restart all of them: do not leave some with
-            reconfigEnabled=true and some with false (zkplan explain super-user)
+        What to do (zkplan found no policy and no --accept with which a plan passes)
+          - write the same server lines into zoo.cfg of every server (not where it has dynamicConfigFile)
+            and set reconfigEnabled=true in each; then restart one server at a time, the leader last.
+            Restart all of them: do not leave some with reconfigEnabled=true and some with false (zkplan
+            explain super-user)
         "#);
     }
 

@@ -308,7 +308,7 @@ fn in_short(rehearsal: &Rehearsal) -> Line {
         _ => String::new(),
     };
     let writes = match count(&|failure| failure.writes == Writes::Stop) {
-        _ if !is_all => "Whether writes continue: column \"tolerates\".".to_owned(),
+        _ if !is_all => "The column \"tolerates\" shows whether writes continue.".to_owned(),
         0 => "Writes continue in all of them.".to_owned(),
         stop => format!("Writes stop in {stop} of them, until what failed is back."),
     };
@@ -317,7 +317,7 @@ fn in_short(rehearsal: &Rehearsal) -> Line {
     let apply = match (waits, stops) {
         (0, 0) => "Apply finishes in all of them".to_owned(),
         (waits, 0) => {
-            format!("In {} apply waits until what failed is back", cases(waits))
+            format!("In {} apply waits", cases(waits))
         }
         (0, stops) => format!("In {} apply stops", cases(stops)),
         (waits, stops) => format!("In {} apply waits, in {stops} it stops", cases(waits)),
@@ -333,8 +333,8 @@ fn in_short(rehearsal: &Rehearsal) -> Line {
         0 => line.then(
             Style::Plain,
             format!(
-                ". When it is back, apply finishes; if apply has exited, run the same zkplan apply \
-                 again.{stuck}"
+                ". When what failed is back, apply finishes; if apply has exited, run the same \
+                 zkplan apply again.{stuck}"
             ),
         ),
         lost => line.then(Style::Plain, ". ").then(

@@ -21,7 +21,8 @@ pub(super) fn remedies(
 ) -> Text {
     let mut text = Text::new();
     if refusal.remedies.is_empty() {
-        text.line(Line::new(Style::Bold, "What to do (no policy and no --accept can allow this)"));
+        let title = "What to do (zkplan found no policy and no --accept with which a plan passes)";
+        text.paragraph("", Line::new(Style::Bold, title), width);
         for hint in hints::hints(refusal) {
             text.paragraph("  - ", hint, width);
         }

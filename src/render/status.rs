@@ -467,7 +467,9 @@ fn found(status: &EnsembleStatus<'_>, width: usize) -> Text {
         matches!(
             kind,
             FindingKind::MemberSilent
+                | FindingKind::MemberNotAsked
                 | FindingKind::MemberDisagrees
+                | FindingKind::MemberKeepsItsFile
                 | FindingKind::ConfigNotInForce
                 | FindingKind::MemberClosesConnections
                 | FindingKind::RetiredAnswers {

@@ -92,7 +92,8 @@ fn legend(checked: &CheckedPlan) -> String {
     said.push("tolerates: how many voters can fail during the step without stopping writes.");
     if report.base.zone.is_some() {
         said.push(
-            "zone: how many more can fail if the worst zone is lost; below 0, that loss stops writes.",
+            "zone: how many more can fail after the step if the worst zone is lost; below 0, that loss \
+             stops writes.",
         );
     }
     let step_of = |row: &Row| plan.steps().find(|step| step.id == row.step);

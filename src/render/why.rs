@@ -14,7 +14,7 @@ pub(super) const fn phrase(reason: StepReason) -> &'static str {
         StepReason::StartFirst => "start the new servers",
         StepReason::DataFirst => "wait until the new servers have copied the data",
         StepReason::UnreachableFirst => {
-            "unreachable members first: they raise the quorum and acknowledge nothing"
+            "members that were not seen in sync first: they raise the quorum and may acknowledge nothing"
         }
         StepReason::UnreachableBetween => {
             "the unreachable member is removed here: after that, one reconfig can change more servers"
@@ -33,13 +33,13 @@ pub(super) const fn phrase(reason: StepReason) -> &'static str {
              as a voter"
         }
         StepReason::BackAsFollower => "it keeps running and follows again, now able to acknowledge",
-        StepReason::PromoteBeforeLeaving => "new voters vote before old ones are removed",
+        StepReason::PromoteBeforeLeaving => "observers become voters",
         StepReason::IdOutFirst => "an id is removed from one machine before it moves to another",
         StepReason::BlankFirst => "a machine with old data must not get an id that was used before",
         StepReason::IdBackIn => "an id joins again before the next one leaves",
         StepReason::ClientPartsFirst => {
-            "every line gets its client part first: clients that read the configuration keep all \
-             servers"
+            "each server line gets its client port, so that clients that read the configuration \
+             keep all servers in their list"
         }
         StepReason::MoveOneByOne => {
             "addresses change one server at a time; the plan counts that server as down meanwhile, \
@@ -59,7 +59,7 @@ pub(super) const fn phrase(reason: StepReason) -> &'static str {
         }
         StepReason::OneProcess => "two servers with the same id must never run at once",
         StepReason::StopLast => "removed servers run without a vote until they are stopped",
-        StepReason::StayDown => "a removed server that is down must never start with its old data",
+        StepReason::StayDown => "a removed server must never start again with its old data",
         StepReason::DownFirst => "it is down: its restart takes no further vote away",
         StepReason::RestartOneByOne => {
             "one server at a time; the next only when the last one is proven to be back"
@@ -123,7 +123,7 @@ pub(super) fn what(plan: &Plan, step: &Step, wide: bool) -> String {
         Action::Stop(id) if wide => format!("run hooks.stop for server {id}"),
         Action::Stop(id) => format!("stop server {id} (hook)"),
         Action::AskToStop(id) if plan.has_no_answer_from(*id) => {
-            format!("keep server {id} stopped")
+            format!("make sure server {id} is stopped")
         }
         Action::AskToStop(id) => format!("stop server {id} by hand"),
         Action::AttestBlank(id) if wide => format!("a person confirms that server {id} is blank"),

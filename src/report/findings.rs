@@ -122,7 +122,9 @@ pub(super) fn servers(finding: &Finding) -> BTreeSet<ServerId> {
         | FindingKind::QuorumPortUnreachable
         | FindingKind::ElectionPortClosed
         | FindingKind::MemberSilent
+        | FindingKind::MemberNotAsked
         | FindingKind::MemberDisagrees
+        | FindingKind::MemberKeepsItsFile
         | FindingKind::ConfigNotInForce
         | FindingKind::ZoneUnknown
         | FindingKind::EvenVoters { .. }

@@ -239,6 +239,8 @@ pub enum StatusWord {
     Behind,
     /// It serves with another configuration.
     OtherConfiguration,
+    /// It follows, with the server lines of its own file: `reconfigEnabled=false` there.
+    OwnFile,
     /// It has the configuration and runs with an older one.
     ConfigNotInForce,
     /// Another server answers at its address.
@@ -268,6 +270,7 @@ impl From<&ServerStatus> for StatusWord {
             ServerStatus::FollowingWithoutVote => Self::FollowingWithoutVote,
             ServerStatus::Behind => Self::Behind,
             ServerStatus::OtherConfiguration => Self::OtherConfiguration,
+            ServerStatus::OwnFile => Self::OwnFile,
             ServerStatus::ConfigNotInForce => Self::ConfigNotInForce,
             ServerStatus::AnswersAs(_) => Self::OtherServer,
             ServerStatus::IdUnknown => Self::IdUnknown,

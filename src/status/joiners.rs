@@ -56,6 +56,7 @@ fn lacks(known: &Known<'_>, id: ServerId) -> Vec<JoinerLack> {
         | ServerStatus::Observing
         | ServerStatus::Leading
         | ServerStatus::Behind
+        | ServerStatus::OwnFile
         | ServerStatus::ConfigNotInForce => true,
         ServerStatus::Silent(_) | ServerStatus::NotAsked | ServerStatus::Assumed => {
             return vec![JoinerLack::Answer];

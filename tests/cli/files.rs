@@ -65,11 +65,11 @@ fn a_torn_or_foreign_or_newer_plan_is_65() {
         assert_eq!(desk.zkplan(&["show", "foreign.json"]).code, 65, "{text:.20}");
     }
     let newer =
-        desk.read("plan.json").replace("\"formatVersion\": \"2.4\"", "\"formatVersion\": \"3.0\"");
+        desk.read("plan.json").replace("\"formatVersion\": \"2.", "\"formatVersion\": \"3.");
     desk.write("newer.json", &newer);
     let answer = desk.zkplan(&["show", "newer.json"]);
     assert_eq!(answer.code, 65);
-    assert!(answer.err.contains("3.0"), "{}", answer.err);
+    assert!(answer.err.contains(" 3."), "{}", answer.err);
 }
 
 #[test]

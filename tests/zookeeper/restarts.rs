@@ -223,3 +223,44 @@ fn no_restart_takes_the_quorum() {
         .collect();
     assert!(codes.contains(&"ZKQ15"), "{codes:?}");
 }
+
+/// One server alone was given reconfigEnabled by hand, came to lead, and was reconfigured: the others keep
+/// the configuration of their files at version 0, and acknowledge all the same.
+#[test]
+fn members_that_follow_with_the_configuration_of_their_files_are_restarted() {
+    let builder = Builder::rich().reconfig_enabled(false);
+    let ensemble = builder.setting_of(3, "reconfigEnabled", "true").start();
+    let first = ensemble.wait_leader();
+    if first != 3 {
+        ensemble.stop(first);
+        assert_eq!(ensemble.wait_leader(), 3, "the one with the highest id, at an equal zxid");
+        ensemble.start_again(first);
+        ensemble.wait_serving();
+    }
+    ensemble.administrator().change_nothing();
+    let desk = Desk::new();
+    let hook = Hook::new(&desk);
+    let spec = wanting(&ensemble, 1..=3, 1..=3).settings("{ reconfigEnabled: true }");
+    let spec = hook.add_to(spec);
+    let plan = desk.plan(&spec, &[]);
+    crate::show(&plan.stdout);
+    crate::show(&plan.stderr);
+    plan.exits(2).says(["restart 2 servers, one at a time"]);
+    let witness = Witness::of(&ensemble, 1..=3);
+    let apply = desk.apply_spec(&spec).start();
+    for id in [1, 2] {
+        let what = format!("restart {id}");
+        hook.wait_asked(&what);
+        let file = ensemble.file(id, "zoo.cfg");
+        let text = fs::read_to_string(&file).expect("its zoo.cfg");
+        let text = text.replace("reconfigEnabled=false", "reconfigEnabled=true");
+        fs::write(&file, text).expect("its zoo.cfg can be written");
+        restart(&ensemble, id);
+        hook.did(&what);
+    }
+    let outcome = apply.ends();
+    crate::show(&outcome.stderr);
+    outcome.exits(0).says(["2 servers restarted and back in sync"]);
+    witness.finish(&ensemble, 1..=3);
+    desk.plan(&spec, &[]).exits(0).says(["No changes"]);
+}

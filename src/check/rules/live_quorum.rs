@@ -76,10 +76,12 @@ pub(in crate::check) fn findings(facts: &Facts) -> Vec<Breach> {
     codes.into_iter().map(|code| Breach::of_plan(Law::Now, BreachKind::Finding(code))).collect()
 }
 
-/// The first leader with reconfigEnabled=true gives its server lines to all.
-const ENABLE_RECONFIG: &str = "write the same server lines into zoo.cfg of every server and set reconfigEnabled=true in \
-     each; then restart one server at a time, the leader last. Restart all of them: do not leave some \
-     with reconfigEnabled=true and some with false (zkplan explain super-user)";
+/// How reconfig is switched on. The first leader with reconfigEnabled=true gives its server lines to all;
+/// a server with lines in zoo.cfg and `dynamicConfigFile` does not start (`QuorumPeerConfig`).
+pub const ENABLE_RECONFIG: &str = "write the same server lines into zoo.cfg of every server (not where it has \
+     dynamicConfigFile) and set reconfigEnabled=true in each; then restart one server at a time, the \
+     leader last. Restart all of them: do not leave some with reconfigEnabled=true and some with false \
+     (zkplan explain super-user)";
 
 /// What helps against an obstacle.
 pub(super) fn against_obstacle(obstacle: &Obstacle) -> String {

@@ -46,9 +46,9 @@ pub(super) mod zones;
 
 pub use hints::Hint;
 pub(super) use join_order::before_gate;
-pub use live_quorum::RAISE_THE_LIMIT;
 use live_quorum::findings;
 pub(super) use live_quorum::now;
+pub use live_quorum::{ENABLE_RECONFIG, RAISE_THE_LIMIT};
 
 use self::addresses::Addresses;
 use super::breach::{Breach, BreachKind, Law};

@@ -67,7 +67,7 @@ fn plain_members_are_tried_at_the_ports_of_the_others() {
     let seen = seen(&fake, &contacts(&[1]));
     assert_eq!(status(&seen, 3), ServerStatus::Leading);
     assert_eq!(status(&seen, 2), ServerStatus::NotAsked);
-    assert!(has(&seen, &FindingKind::MemberSilent, Some(2)));
+    assert!(has(&seen, &FindingKind::MemberNotAsked, Some(2)));
 }
 
 #[test]

@@ -163,7 +163,8 @@ fn a_member_without_reconfig_stays_at_version_zero() {
     fake.server(2, |server| server.config = config(&[1, 2, 3], "0"));
     let seen = seen(&fake, &contacts(&[1]));
     assert!(seen.reconfig_disabled);
-    assert_eq!(status(&seen, 2), ServerStatus::OtherConfiguration);
+    assert_eq!(status(&seen, 2), ServerStatus::OwnFile);
+    assert!(has(&seen, &FindingKind::MemberKeepsItsFile, Some(2)));
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], "0"));
     let all = super::seen(&fake, &contacts(&[1]));
     assert!(all.reconfig_disabled);

@@ -143,6 +143,20 @@ fn a_server_that_came_back_without_the_setting_is_restarted_once_more() {
     assert_eq!(next(&advice), None, "both may acknowledge writes");
 }
 
+/// One that has the setting came to lead: the others acknowledge, with the server lines of their files.
+#[test]
+fn servers_that_follow_with_their_own_files_are_restarted_one_by_one() {
+    let mut sample = renewed(&start(), 3);
+    (sample.leader, sample.leader_enabled) = (Some(id(3)), Some(true));
+    for number in [1, 2] {
+        let own = of(&mut sample, number);
+        own.status = StateWord::OwnFile;
+        own.lacks.insert(CheckKind::ReconfigEnabled);
+    }
+    let (_, advice) = Roll::default().advance(sample);
+    assert_eq!(next(&advice), Some((1, false, true)));
+}
+
 /// The superDigest was there before: nothing shows whether a follower has the new file while the
 /// leader has the old one, but that it was restarted.
 #[test]

@@ -78,8 +78,8 @@ fn three_onto_three_new_servers_in_three_zones() {
       14  stop-3   stop server 3 by hand
           after                                  3      2         1    0  new leader
       voters, quorum: after the step. tolerates: how many voters can fail during the
-      step without stopping writes. zone: how many more can fail if the worst zone
-      is lost; below 0, that loss stops writes.
+      step without stopping writes. zone: how many more can fail after the step if
+      the worst zone is lost; below 0, that loss stops writes.
 
     Configuration
     --- config version 100000004
@@ -198,19 +198,20 @@ fn one_dead_of_three_replaced() {
                     in prod-eu.yaml:8, not in the ensemble
 
     Steps
-      #  step     what                    voters quorum tolerates  leader
-         now                                   3      2         0  1 leads
+      #  step     what                           voters quorum tolerates  leader
+         now                                          3      2         0  1 leads
           wait until the new servers have copied the data
       1  await-4  wait for server 4
-          unreachable members first: they raise the quorum and acknowledge nothing
-      2  leave-3  remove server 3              2      2         0  stays
+          members that were not seen in sync first: they raise the quorum and may
+          acknowledge nothing
+      2  leave-3  remove server 3                     2      2         0  stays
           new voters are added before old ones are removed (in order of ids)
-      3  join-4   add server 4                 3      2         0  stays
+      3  join-4   add server 4                        3      2         0  stays
           a write must commit in the new configuration before a server is stopped
       4  prove    check: a write commits
-          a removed server that is down must never start with its old data
-      5  stop-3   keep server 3 stopped
-         after                                 3      2         1  1 leads
+          a removed server must never start again with its old data
+      5  stop-3   make sure server 3 is stopped
+         after                                        3      2         1  1 leads
       voters, quorum: after the step. tolerates: how many voters can fail during the
       step without stopping writes.
 

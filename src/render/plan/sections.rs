@@ -95,8 +95,8 @@ fn a_saved_plan_that_is_applied_shows_what_is_now() {
     "#);
     insta::assert_snapshot!(part(&out, "  voters, quorum:", "  New servers that"), @r#"
       voters, quorum: after the step. tolerates: how many voters can fail during the step without
-      stopping writes. zone: how many more can fail if the worst zone is lost; below 0, that loss stops
-      writes.
+      stopping writes. zone: how many more can fail after the step if the worst zone is lost; below 0,
+      that loss stops writes.
       Server 2 leads now; server 1 led when the plan was made. The server that leads during the run is
       changed last.
 
@@ -291,7 +291,7 @@ fn observers_ports_and_roles() {
     Steps
       #  step         what                    voters quorum tolerates  leader
          now                                       4      3         1  1 leads
-          new voters vote before old ones are removed
+          observers become voters
       1  promote-5    promote server 5             5      3         1  stays
           addresses change one server at a time; the plan counts that server as down
           meanwhile, though it keeps running
@@ -384,8 +384,8 @@ fn a_plan_says_what_failures_would_come_to() {
     for part in [
         "single failures between the steps. Writes stop in ",
         " of them, until what failed is back. In ",
-        " cases apply waits until what failed is back. When it is back, apply finishes; if apply has \
-         exited, run the same zkplan apply again. To see each failure: zkplan rehearse prod-eu.yaml",
+        " cases apply waits. When what failed is back, apply finishes; if apply has exited, run the \
+         same zkplan apply again. To see each failure: zkplan rehearse prod-eu.yaml",
     ] {
         assert!(all.contains(part), "{part}: {all}");
     }

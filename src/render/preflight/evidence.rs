@@ -309,6 +309,7 @@ pub(super) const fn status_word(status: StateWord) -> &'static str {
         StateWord::Observes => "observes, in sync",
         StateWord::Behind => "follows and has not caught up yet",
         StateWord::OtherConfiguration => "runs with another configuration",
+        StateWord::OwnFile => "follows, in sync, with the server lines of its own file",
         StateWord::OldConfiguration => {
             "it still uses an older configuration, until the next reconfig"
         }

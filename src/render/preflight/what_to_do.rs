@@ -1,5 +1,6 @@
 //! What to do about a check that does not pass, or what would make it known.
 
+use crate::check::ENABLE_RECONFIG;
 use crate::preflight::CheckRemedy;
 
 const REACH_CLIENT_PORT: &str =
@@ -31,9 +32,6 @@ const READ_JOURNAL: &str = "zkplan history shows whether the journal can be read
 const UPGRADE: &str = "zkplan plan names the release that fixes each bug";
 const ONE_RELEASE_LINE: &str =
     "upgrade the older servers first; a plan with both wants --accept ZKF2";
-const ENABLE_RECONFIG: &str = "write the same server lines into zoo.cfg of every server and set reconfigEnabled=true in \
-     each; then restart one server at a time, the leader last. Restart all of them: do not leave some \
-     with reconfigEnabled=true and some with false (zkplan explain super-user)";
 const SET_SUPER_USER: &str = "first check the password. If it is right, put the line that \"zkplan \
      digest\" prints into zoo.cfg of these servers and restart them, one at a time, the leader last: \
      zkplan explain super-user";
