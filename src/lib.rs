@@ -47,6 +47,8 @@
 //!   directory tells of the server that used it.
 //! * [`snapshot`] reads the files in which ZooKeeper keeps data, says what they are worth and what is in
 //!   them; it packs them, and reads archives as if they were directories.
+//! * [`recovery`] says what the directories of survivors mean where a quorum is gone for good, and has the
+//!   first voter of a new ensemble, which the old servers cannot meet.
 //! * [`prediction`] has what a plan is expected to cost in time: figures for reviewers, beside which an
 //!   apply shows what it measured.
 //! * [`whynot`] checks the same change in another order.
@@ -131,6 +133,7 @@ pub mod plan;
 pub mod prediction;
 pub mod preflight;
 pub mod proposal;
+pub mod recovery;
 pub mod rehearsal;
 pub mod render;
 pub mod report;

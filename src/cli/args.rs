@@ -12,6 +12,7 @@ pub(super) use super::apply_args::{ApplyArgs, Approval, AutoApprove, DEFAULT_TIM
 use super::digest_args::DigestArgs;
 pub(super) use super::formats::{Format, HistoryFormat, ShowFormat, TextOrJson, ValidateFormat};
 use super::joiner_args::JoinerArgs;
+use super::recover_args::RecoverArgs;
 use super::snapshot_args::SnapshotArgs;
 use super::values::{Restarted, acceptance, client_address, label, restarted, user};
 use crate::model::{ServerId, Tls};
@@ -96,6 +97,9 @@ pub(super) enum Command {
     Joiner(JoinerArgs),
     /// Check the snapshots and transaction logs of a server, or show what is in them; changes nothing
     Snapshot(SnapshotArgs),
+    /// Show what surviving data directories are worth where the quorum is gone for good, and write the
+    /// files of a new ensemble that begins with one; offline
+    Recover(RecoverArgs),
     /// Carry out a plan, step by step, under a lock; resumes an earlier apply
     Apply(ApplyArgs),
     /// List runs, or show one in detail

@@ -53,7 +53,7 @@ fn read_file(path: &Path) -> Result<File, CommandError> {
 
 /// The dynamic file at the path that `zoo.cfg` names, or beside `zoo.cfg` where that path is one of
 /// the server's machine and not of this one, as it is where the files of several servers are here.
-fn dynamic_file(zoo_cfg: &Path, name: &str, is_one: bool) -> PathBuf {
+pub(super) fn dynamic_file(zoo_cfg: &Path, name: &str, is_one: bool) -> PathBuf {
     let named = Path::new(name);
     let beside = zoo_cfg.with_file_name(named.file_name().unwrap_or(named.as_os_str()));
     if named.exists() && (is_one || !beside.exists()) { named.to_owned() } else { beside }

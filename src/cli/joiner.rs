@@ -70,7 +70,7 @@ async fn write(args: &JoinerArgs, output: &Output) -> Result<Exit, CommandError>
     let files = wanted.iter().filter_map(|id| joiners.get(*id));
     let files = files.map(|joiner| JoinerFiles::of(&target, &present, joiner, wishes));
     let files: Result<Vec<JoinerFiles>, JoinerFilesError> = files.collect();
-    let files = files.map_err(|error| not_made(args, &error))?;
+    let files = files.map_err(|error| not_made(args.zoo_cfg.as_deref(), &error))?;
     let unchanged = lay_down(out, &files)?;
     let folder = words_for_shell(&out.display().to_string());
     let again = typed(args);
@@ -170,7 +170,7 @@ fn model(path: &Path) -> Result<(String, String), CommandError> {
 }
 
 /// The superDigest in a file.
-fn token(path: &Path, target: &Target) -> Result<String, CommandError> {
+pub(super) fn token(path: &Path, target: &Target) -> Result<String, CommandError> {
     let text = specs::read_text(path)?;
     let token = text.trim();
     let unusable = |what: &str| {
@@ -193,8 +193,9 @@ fn token(path: &Path, target: &Target) -> Result<String, CommandError> {
     }
 }
 
-fn not_made(args: &JoinerArgs, error: &JoinerFilesError) -> CommandError {
-    let model = args.zoo_cfg.as_ref().map(|path| path.display().to_string());
+/// There are no files; `model` is the `zoo.cfg` that was given.
+pub(super) fn not_made(model: Option<&Path>, error: &JoinerFilesError) -> CommandError {
+    let model = model.map(|path| path.display().to_string());
     match error {
         JoinerFilesError::Malformed(error) => {
             let what = format!("{}: {error}", model.unwrap_or_default());
@@ -289,7 +290,7 @@ fn differs(path: &Path, folder: &Path) -> CommandError {
 }
 
 /// Writes a file, whole or not at all.
-fn put(path: &Path, file: &JoinerFile) -> io::Result<()> {
+pub(super) fn put(path: &Path, file: &JoinerFile) -> io::Result<()> {
     let mode = match (file.is_secret, file.is_program) {
         (true, _) => 0o600,
         (false, true) => 0o755,

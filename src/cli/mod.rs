@@ -43,6 +43,9 @@ mod planned;
 mod preflight;
 mod probe;
 mod progress;
+mod recover;
+mod recover_args;
+mod recover_files;
 mod rehearse;
 mod restart_lock;
 mod retired;
@@ -188,6 +191,7 @@ fn is_json(command: &Command) -> bool {
         Command::Apply(args) => args.format == TextOrJson::Json,
         Command::Joiner(args) => args.format == TextOrJson::Json,
         Command::Snapshot(args) => args.command.format() == TextOrJson::Json,
+        Command::Recover(args) => args.format == TextOrJson::Json,
         Command::Import(_)
         | Command::Unlock(_)
         | Command::Demo
@@ -211,6 +215,7 @@ fn command(cli: &Cli, output: &Output) -> Result<Exit, CommandError> {
         Command::Rehearse(args) => rehearse::run(args, output),
         Command::Joiner(args) => joiner::run(args, output),
         Command::Snapshot(args) => snapshot::run(args, output),
+        Command::Recover(args) => recover::run(args, output),
         Command::Apply(args) => apply::run(args, output),
         Command::History(args) => history::run(args, output),
         Command::Unlock(args) => unlock::run(args, output),

@@ -51,6 +51,12 @@ impl Directory {
         folder.is_some() && self.both().any(|path| real(&with_files(path)) == folder)
     }
 
+    /// Whether a path is in them, or one of them.
+    pub(super) fn holds(&self, path: &Path) -> bool {
+        let real = |path: &Path| fs::canonicalize(path).ok();
+        self.both().any(|own| real(own).is_some_and(|own| path.starts_with(own)))
+    }
+
     /// What is in them now.
     pub(super) fn listing(&self) -> Result<DataListing, CommandError> {
         let mut files = Vec::new();

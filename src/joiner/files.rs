@@ -87,6 +87,8 @@ pub enum JoinerNote {
 pub struct JoinerFiles {
     /// The joiner.
     pub server: ServerId,
+    /// Whether it begins an ensemble, with data beside its files.
+    pub is_first: bool,
     /// `zoo.cfg`: the edit of the model, or of an empty file.
     pub zoo_cfg: Edit,
     /// The name of the model, where there is one.
@@ -134,9 +136,47 @@ impl JoinerFiles {
         let all = present.joiners(target);
         let all: Vec<&Server> = all.servers().collect();
         let members = FirstConfig::of(&present.members, &all).members().clone();
+        let text = wishes.model.map_or("", |(_, text)| text);
+        let paths = JoinerPaths::of(text, joiner.id, [wishes.conf_dir, wishes.data_dir])?;
+        Self::with((target, present), joiner, wishes, (members, paths))
+    }
+
+    /// The files of a server that begins an ensemble as its only voter, with data that lie beside them.
+    /// Its directories are not those of the model, in which the data of an old server are: their names
+    /// end with its id, where no other ones are wished.
+    ///
+    /// # Errors
+    ///
+    /// The model cannot be read, or a path cannot be used.
+    pub fn of_first_voter(
+        target: &Target,
+        voter: &Server,
+        wishes: FileWishes<'_>,
+    ) -> Result<Self, JoinerFilesError> {
+        let members = Membership::of([voter.clone()]);
+        let present = PresentEnsemble {
+            members: members.clone(),
+            other_machine: BTreeSet::new(),
+            versions: BTreeSet::new(),
+            ticks: TicksSeen::default(),
+        };
+        let text = wishes.model.map_or("", |(_, text)| text);
+        let paths = JoinerPaths::beside(text, voter.id, [wishes.conf_dir, wishes.data_dir])?;
+        let mut files = Self::with((target, &present), voter, wishes, (members, paths))?;
+        // The data are carried over: nothing is copied that could take long.
+        files.notes.remove(&JoinerNote::SizeUnknown);
+        files.is_first = true;
+        Ok(files)
+    }
+
+    fn with(
+        (target, present): (&Target, &PresentEnsemble),
+        joiner: &Server,
+        wishes: FileWishes<'_>,
+        (members, paths): (Membership, JoinerPaths),
+    ) -> Result<Self, JoinerFilesError> {
         let (name, text) = wishes.model.unzip();
         let text = text.unwrap_or_default();
-        let paths = JoinerPaths::of(text, joiner.id, [wishes.conf_dir, wishes.data_dir])?;
         let auth = target.connect.auth.as_ref();
         let mut needed = needed_for_changes(&target.settings, false);
         needed.superuser = wishes.token.is_some();
@@ -174,7 +214,7 @@ impl JoinerFiles {
             notes.insert(JoinerNote::NoKeys);
         }
         let model = name.map(str::to_owned);
-        Ok(Self { server: joiner.id, zoo_cfg, model, members, paths, notes })
+        Ok(Self { server: joiner.id, is_first: false, zoo_cfg, model, members, paths, notes })
     }
 
     /// Whether `zoo.cfg` holds a secret.
@@ -195,7 +235,7 @@ impl JoinerFiles {
             file(DYNAMIC_FILE, self.members.to_string()),
             file("myid", format!("{}\n", self.server)),
             JoinerFile { is_program: true, ..file("install.sh", install) },
-            file("README.txt", script::readme(self.server, &self.paths, flags)),
+            file("README.txt", script::readme((self.server, self.is_first), &self.paths, flags)),
         ];
         files.extend((!flags.is_empty()).then(|| file("java.env", java_env)));
         files

@@ -60,12 +60,32 @@ for file in zoo.cfg zoo.cfg.dynamic java.env myid; do
 done
 
 mkdir -p "$conf" "$data" "${logs:-$data}"
+owned() {
+    [ "$(id -u)" != 0 ] || chown -R "$(ls -ldn "$data" | awk '{ print $3 ":" $4 }')" "$1"
+}
+# Data beside this script: a copy, whole or not at all; logs go to their own directory.
+if [ -d "$here/version-2" ]; then
+    for dir in "$data" "${logs:-$data}"; do
+        rm -rf "$dir/version-2.new"
+        mkdir "$dir/version-2.new"
+    done
+    for file in "$here"/version-2/*; do
+        case $(basename "$file") in
+            log.*) cp "$file" "${logs:-$data}/version-2.new/" ;;
+            *) cp "$file" "$data/version-2.new/" ;;
+        esac
+    done
+    for dir in "${logs:-$data}" "$data"; do
+        [ -d "$dir/version-2.new" ] || continue
+        owned "$dir/version-2.new"
+        [ ! -d "$dir/version-2" ] || rmdir "$dir/version-2"
+        mv "$dir/version-2.new" "$dir/version-2"
+    done
+fi
 for file in $missing; do
     to=$(place "$file")
     wanted "$file" > "$to.new"
     mv "$to.new" "$to"
-    if [ "$(id -u)" = 0 ]; then
-        chown "$(ls -ldn "$data" | awk '{ print $3 ":" $4 }')" "$to"
-    fi
+    owned "$to"
 done
 echo "server @SERVER@: the files are in $conf and $data. Start ZooKeeper."

@@ -71,6 +71,20 @@ impl JoinerPaths {
         Ok(paths)
     }
 
+    /// Those of a server that is laid down beside an old one: the names of its data directories end with
+    /// its id where they are not wished.
+    pub(super) fn beside(
+        model: &str,
+        server: ServerId,
+        [conf_dir, data_dir]: [Option<&str>; 2],
+    ) -> Result<Self, JoinerFilesError> {
+        let Self { conf_dir, data_dir: of_model, log_dir } =
+            Self::of(model, server, [conf_dir, data_dir])?;
+        let own = |dir: String| format!("{}-{server}", dir.trim_end_matches('/'));
+        let data_dir = if data_dir.is_some() { of_model } else { own(of_model) };
+        Ok(Self { conf_dir, data_dir, log_dir: log_dir.map(own) })
+    }
+
     /// Their keys in `zoo.cfg`.
     pub(super) fn keys(&self) -> Vec<(&'static str, String)> {
         let conf_dir = self.conf_dir.trim_end_matches('/');

@@ -9,14 +9,21 @@ const SCRIPT: &str = include_str!("install.sh");
 /// The page beside it.
 const README: &str = include_str!("README.txt");
 
+/// The page of a server that begins an ensemble.
+const FIRST_README: &str = include_str!("FIRST-README.txt");
+
 /// The script of a server whose files name these paths; `has_secret` says whether a file is for its
 /// owner alone.
 pub(super) fn install(server: ServerId, paths: &JoinerPaths, has_secret: bool) -> String {
     filled(SCRIPT, server, paths).replace("@UMASK@", if has_secret { "077" } else { "022" })
 }
 
-/// Where the files go.
-pub(super) fn readme(server: ServerId, paths: &JoinerPaths, jvm_flags: &[String]) -> String {
+/// Where the files go; `is_first` of a server that begins an ensemble.
+pub(super) fn readme(
+    (server, is_first): (ServerId, bool),
+    paths: &JoinerPaths,
+    jvm_flags: &[String],
+) -> String {
     let flags = if jvm_flags.is_empty() {
         "This server needs no JVM flag that zkplan knows of. Heap size, keystores and the like: as on the\n\
          present servers."
@@ -28,7 +35,8 @@ pub(super) fn readme(server: ServerId, paths: &JoinerPaths, jvm_flags: &[String]
             jvm_flags.join(" ")
         )
     };
-    filled(README, server, paths).replace("@FLAGS@", &flags)
+    let page = if is_first { FIRST_README } else { README };
+    filled(page, server, paths).replace("@FLAGS@", &flags)
 }
 
 fn filled(text: &str, server: ServerId, paths: &JoinerPaths) -> String {

@@ -81,7 +81,7 @@ fn groups(joiners: &[JoinerFiles]) -> Vec<Vec<&JoinerFiles>> {
     groups
 }
 
-fn zoo_cfg(group: &[&JoinerFiles], width: usize) -> Text {
+pub(super) fn zoo_cfg(group: &[&JoinerFiles], width: usize) -> Text {
     let JoinerFiles { zoo_cfg, model, .. } = group[0];
     let title = format!("zoo.cfg of {}", servers(group.iter().map(|files| &files.server)));
     let [before, after] = [&zoo_cfg.before, &zoo_cfg.after].map(|text| without_secrets(text));

@@ -40,6 +40,7 @@ mod predicted;
 pub mod preflight;
 mod present;
 pub mod probe;
+pub mod recovery;
 pub mod refusal;
 pub mod rehearse;
 pub mod remedies;

@@ -21,6 +21,7 @@ mod fleet;
 pub mod history;
 mod plan_document;
 pub mod preflight;
+pub mod recovery;
 mod refusal_document;
 pub mod rehearsal;
 mod remedy;
@@ -63,6 +64,7 @@ pub const SCHEMAS: &[(&str, MakeSchema)] = &[
     ("data-directory", data_directory::DirectoryDocument::schema),
     ("snapshot", data_files::SnapshotDocument::schema),
     ("snapshot-archive", ArchiveManifest::schema),
+    ("recover", recovery::RecoverDocument::schema),
     ("fleet", FleetDocument::schema),
     ("error", error::ErrorDocument::schema),
     ("events", events::EventLine::schema),

@@ -13,6 +13,7 @@ mod forges;
 mod joiners;
 mod other_plans;
 mod readme;
+mod recover;
 mod rehearse;
 mod run;
 mod scenarios;

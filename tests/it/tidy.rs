@@ -24,6 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("whynot", &["model", "plan", "check"]),
     ("document", &[]),
     ("snapshot", &["document"]),
+    ("recovery", &["model", "joiner", "snapshot"]),
     ("saved", &["document", "model", "observe", "diff", "plan", "check"]),
     ("explain", &[]),
     (
@@ -77,6 +78,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "status",
             "drift",
             "snapshot",
+            "recovery",
         ],
     ),
     (
@@ -104,6 +106,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "status",
             "drift",
             "snapshot",
+            "recovery",
             "render",
         ],
     ),
@@ -135,6 +138,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "status",
             "drift",
             "snapshot",
+            "recovery",
             "render",
             "report",
             "review",

@@ -13,7 +13,7 @@ pub(crate) fn install(desk: &Desk, ensemble: &Ensemble, id: u8) -> Output {
     installed(&desk.path(&format!("joiners/{id}/install.sh")), [&conf, &data])
 }
 
-fn installed(script: &Path, to: [&PathBuf; 2]) -> Output {
+pub(crate) fn installed(script: &Path, to: [&PathBuf; 2]) -> Output {
     let output = Command::new("sh").arg(script).args(to).output();
     output.expect("there is a shell")
 }
