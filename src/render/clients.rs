@@ -97,7 +97,10 @@ fn owner(path: &str) -> Option<String> {
     if is_of("-latch-") {
         return Some("leader latch".to_owned());
     }
-    is_of("-lock-").then(|| "lock".to_owned())
+    // Curator and go-zookeeper; kazoo; Curator's locks for readers and one writer.
+    let is_lock =
+        ["-lock-", "__lock__", "__rlock__", "__READ__", "__WRIT__"].into_iter().any(is_of);
+    is_lock.then(|| "lock".to_owned())
 }
 
 /// The connect strings that clients need, each on one line, to be copied.
@@ -157,6 +160,9 @@ mod tests {
             ("/live_nodes/10.0.0.1:8983_solr", Some("Solr node")),
             ("/hbase/rs/h1,16020,1700000000000", Some("HBase region server")),
             ("/app/_c_7a-latch-0000000003", Some("leader latch")),
+            ("/app/_c_7a-lock-0000000003", Some("lock")),
+            ("/app/4144727b__lock__0000000003", Some("lock")),
+            ("/app/_c_7a-__WRIT__0000000003", Some("lock")),
             ("/brokers/ids/x", None),
             ("plain", None),
         ];
@@ -185,6 +191,16 @@ mod tests {
           server 3  no client now, but 4 sessions came and went while zkplan watched
           server 3  does not show which clients are connected
         ");
+    }
+
+    #[test]
+    fn one_server_that_leaves_is_it_and_several_are_them() {
+        let said = |ids: &[i64]| {
+            let ids: Vec<ServerId> = ids.iter().copied().map(ServerId::new).collect();
+            no_way_back(&ids)
+        };
+        insta::assert_snapshot!(said(&[3]), @"A client that knows only server 3 loses its session, and its locks, when it stops. Do not start it again for such clients: point its old address to a new server.");
+        insta::assert_snapshot!(said(&[1, 3]), @"A client that knows only servers 1 and 3 loses its session, and its locks, when the last of them stops. Do not start them again for such clients: point an old address to a new server.");
     }
 
     #[test]
