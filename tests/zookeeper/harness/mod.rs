@@ -24,7 +24,7 @@ mod ensemble;
 pub(crate) mod java;
 pub(crate) mod ports;
 mod process;
-mod releases;
+pub(crate) mod releases;
 mod server;
 pub(crate) mod transactions;
 mod witness;

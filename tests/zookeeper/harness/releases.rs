@@ -22,10 +22,19 @@ pub(crate) enum Release {
 /// # Errors
 /// What Maven said.
 pub(super) fn jars(number: &str) -> Result<Vec<PathBuf>, String> {
+    jars_of(&format!("zookeeper-{number}"), &pom(number))
+}
+
+/// The jars that a project of Maven's needs at run time, fetched into a folder of this name unless it is
+/// there already.
+///
+/// # Errors
+/// What Maven said.
+pub(crate) fn jars_of(name: &str, pom: &str) -> Result<Vec<PathBuf>, String> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let home = target.join(format!("zookeeper-{number}"));
+    let home = target.join(name);
     if !home.exists() {
-        fetch(number, target, &home)?;
+        fetch(name, pom, target, &home)?;
     }
     let entries = fs::read_dir(&home).map_err(|why| format!("{}: {why}", home.display()))?;
     let mut jars: Vec<PathBuf> = entries
@@ -36,10 +45,10 @@ pub(super) fn jars(number: &str) -> Result<Vec<PathBuf>, String> {
     Ok(jars)
 }
 
-fn fetch(number: &str, target: &Path, home: &Path) -> Result<(), String> {
+fn fetch(name: &str, pom: &str, target: &Path, home: &Path) -> Result<(), String> {
     let workshop = tempfile::tempdir_in(target).map_err(|why| why.to_string())?;
-    let failed = |why: &dyn std::fmt::Display| format!("ZooKeeper {number} cannot be had: {why}");
-    fs::write(workshop.path().join("pom.xml"), pom(number)).map_err(|why| failed(&why))?;
+    let failed = |why: &dyn std::fmt::Display| format!("{name} cannot be had: {why}");
+    fs::write(workshop.path().join("pom.xml"), pom).map_err(|why| failed(&why))?;
     let said = Command::new("mvn")
         .args(["--batch-mode", "--quiet", "dependency:copy-dependencies"])
         .args(["-DincludeScope=runtime", "-DoutputDirectory=jars"])
