@@ -101,6 +101,7 @@ const PAGES: &[(&str, &str)] = &[
     ("approval", include_str!("explain/approval.md")),
     ("clients", include_str!("explain/clients.md")),
     ("gate", include_str!("explain/gate.md")),
+    ("rollback", include_str!("explain/rollback.md")),
     ("stale", include_str!("explain/stale.md")),
     ("gitops", include_str!("explain/gitops.md")),
     ("docker", include_str!("explain/docker.md")),

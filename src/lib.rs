@@ -70,6 +70,8 @@
 //!   change is possible; it asks `check`, `proposal` and `apply` and decides nothing anew.
 //! * [`drift`] holds spec, ensemble and the last completed run against each other, and says whose change a
 //!   difference is, as far as the journal tells.
+//! * [`rollback`] has the target of the way back to the members before a run, and the edits that the spec
+//!   needs afterwards. The plan back is made and checked like any other.
 //! * [`render`] makes screens of all of this; [`explain`] has a page for every code. The table of
 //!   `check::rules` has the file of each `ZKQn`, with its page beside it; the table of
 //!   `observe::finding_kind` has the file that finds each `ZKFn`.
@@ -139,6 +141,7 @@ pub mod render;
 pub mod report;
 pub mod restarting;
 pub mod review;
+pub mod rollback;
 pub mod saved;
 pub mod settings;
 pub mod simulator;

@@ -106,6 +106,13 @@ impl CheckedPlan {
         self
     }
 
+    /// The same plan, which takes that run back. No rule speaks of it.
+    #[must_use]
+    pub fn taking_back(mut self, run: u64) -> Self {
+        self.plan.takes_back = Some(run);
+        self
+    }
+
     /// The same plan, with the reasons and days of risks that a spec accepts. No rule speaks of them.
     #[must_use]
     pub fn accepting_until(mut self, terms: Vec<AcceptedRisk>) -> Self {

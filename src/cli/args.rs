@@ -13,6 +13,7 @@ use super::digest_args::DigestArgs;
 pub(super) use super::formats::{Format, HistoryFormat, ShowFormat, TextOrJson, ValidateFormat};
 use super::joiner_args::JoinerArgs;
 use super::recover_args::RecoverArgs;
+use super::rollback_args::RollbackArgs;
 use super::snapshot_args::SnapshotArgs;
 use super::values::{Restarted, acceptance, client_address, label, restarted, user};
 use crate::model::{ServerId, Tls};
@@ -36,9 +37,10 @@ Examples:
   zkplan show plan.json
   zkplan apply plan.json
   zkplan history prod.yaml
+  zkplan rollback 3 prod.yaml --out back.json
 
-Exit codes: 0 done, 1 error, 2 differences (drift, --detailed-exitcode), 3 unsafe, 4 not approved,
-5 stale, 6 locked, 7 stopped in a safe place, 9 timed out, 10 unreachable, no quorum, reconfig
+Exit codes: 0 done, 1 error, 2 differences (drift, rollback, --detailed-exitcode), 3 unsafe,
+4 not approved, 5 stale, 6 locked, 7 stopped in a safe place, 9 timed out, 10 unreachable, no quorum, reconfig
 disabled or not authorized, 64 usage, 65 bad spec or plan file, 70 bug.
 More: zkplan explain exit-codes. Codes and topics: zkplan explain";
 
@@ -89,6 +91,8 @@ pub(super) enum Command {
     Drift(DriftArgs),
     /// Show what would change, step by step, and prove that it is safe
     Plan(PlanArgs),
+    /// Plan the way back to the members before a run; sends nothing
+    Rollback(RollbackArgs),
     /// Show a saved plan, offline
     Show(ShowArgs),
     /// Simulate a plan with a failure of each server and zone, before the plan and after each reconfig

@@ -13,12 +13,12 @@ use crate::apply::resume::{ApplyRequest, RunDecision, decide, resumed};
 use crate::apply::retired::is_closed;
 use crate::check::CheckedPlan;
 use crate::drift::{Applied, LastApplied};
-use crate::ensemble::{ErrorCode, RequestError, Session, ZooKeeper};
+use crate::ensemble::{ErrorCode, HeldSession, RequestError, Session, ZooKeeper};
 use crate::model::{Endpoint, Membership, Target};
 use crate::observe::{Facts, Finding, FindingKind, Observation};
 use crate::saved;
 use crate::status::{JournalSeen, RunPosition};
-use crate::trust::FolderSeen;
+use crate::trust::{FolderSeen, OwnIds};
 
 /// What the ensemble tells of earlier applies.
 pub(super) struct Earlier {
@@ -73,33 +73,62 @@ pub(super) async fn read(
     let session = session.map_err(|_| Unread::NoSession)?;
     let read = async {
         let archive = Archive::as_far_as_seen(&session, &target.connect.folder).await?;
-        let journal = archive.journal(wanted.runs).await?;
-        let latest = &journal.runs.latest;
-        let plan_of = async |run: Option<&Run>| match run {
-            Some(run) => archive.plan(run).await,
-            None => Ok(None),
-        };
-        let asked = latest.iter().find(|run| wanted.plan_of == Some(run.number));
-        let plan = plan_of(asked).await?;
-        let open = plan_of(latest.last().filter(|run| run.is_open())).await?;
-        let stored = open.and_then(|text| saved::read_kept(&text).ok());
-        let closed = latest.iter().rev().find(|run| is_closed(run));
-        let closed = plan_of(closed.filter(|_| wanted.watch.is_some())).await?;
-        let closed = closed.and_then(|text| saved::read_kept(&text).ok());
-        // What is not proven is not listed either.
-        let is_proven = journal.unproven().is_none();
-        let past = match wanted.watch.filter(|_| is_proven) {
-            Some(watch) => watch.read(&archive, &journal, stored.as_ref()).await?,
-            None => PastRuns::default(),
-        };
-        Ok::<_, RequestError>(Earlier { journal, plan, stored, closed, past })
+        earlier(&archive, wanted).await
     };
     let read = read.await;
     session.close().await;
-    read.map_err(|failure| match failure {
-        RequestError::Refused(code) => Unread::Refused(code),
-        _ => Unread::NoSession,
-    })
+    read.map_err(Unread::of)
+}
+
+/// Reads what is proven to be an operator's on a session, which has these ids. The session is closed.
+pub(super) async fn read_proven(
+    session: HeldSession,
+    own: OwnIds,
+    target: &Target,
+    wanted: Wanted<'_>,
+) -> Result<Earlier, Unread> {
+    let read = async {
+        let archive = Archive::proven(&session, &target.connect.folder, own).await?;
+        earlier(&archive, wanted).await
+    };
+    let read = read.await;
+    session.close().await;
+    read.map_err(Unread::of)
+}
+
+async fn earlier<S: Session>(
+    archive: &Archive<'_, S>,
+    wanted: Wanted<'_>,
+) -> Result<Earlier, RequestError> {
+    let journal = archive.journal(wanted.runs).await?;
+    let latest = &journal.runs.latest;
+    let plan_of = async |run: Option<&Run>| match run {
+        Some(run) => archive.plan(run).await,
+        None => Ok(None),
+    };
+    let asked = latest.iter().find(|run| wanted.plan_of == Some(run.number));
+    let plan = plan_of(asked).await?;
+    let open = plan_of(latest.last().filter(|run| run.is_open())).await?;
+    let stored = open.and_then(|text| saved::read_kept(&text).ok());
+    let closed = latest.iter().rev().find(|run| is_closed(run));
+    let closed = plan_of(closed.filter(|_| wanted.watch.is_some())).await?;
+    let closed = closed.and_then(|text| saved::read_kept(&text).ok());
+    // What is not proven is not listed either.
+    let is_proven = journal.unproven().is_none();
+    let past = match wanted.watch.filter(|_| is_proven) {
+        Some(watch) => watch.read(archive, &journal, stored.as_ref()).await?,
+        None => PastRuns::default(),
+    };
+    Ok(Earlier { journal, plan, stored, closed, past })
+}
+
+impl Unread {
+    fn of(failure: RequestError) -> Self {
+        match failure {
+            RequestError::Refused(code) => Self::Refused(code),
+            _ => Self::NoSession,
+        }
+    }
 }
 
 /// What is asked of the runs.

@@ -38,6 +38,7 @@ mod logs;
 mod output;
 mod paths;
 mod plan;
+mod plan_file;
 mod plan_formats;
 mod planned;
 mod preflight;
@@ -49,6 +50,8 @@ mod recover_files;
 mod rehearse;
 mod restart_lock;
 mod retired;
+mod rollback;
+mod rollback_args;
 mod secret;
 mod server_files;
 mod show;
@@ -185,6 +188,7 @@ fn is_json(command: &Command) -> bool {
         Command::Status(args) => args.format == TextOrJson::Json,
         Command::Drift(args) => args.format == TextOrJson::Json,
         Command::Plan(args) => args.format == Format::Json,
+        Command::Rollback(args) => args.format == TextOrJson::Json,
         Command::Show(args) => args.format == ShowFormat::Json,
         Command::Rehearse(args) => args.format == TextOrJson::Json,
         Command::History(args) => args.format == HistoryFormat::Json,
@@ -211,6 +215,7 @@ fn command(cli: &Cli, output: &Output) -> Result<Exit, CommandError> {
         Command::Status(args) => status::run(args, output),
         Command::Drift(args) => drift::run(args, output),
         Command::Plan(args) => plan::run(args, output),
+        Command::Rollback(args) => rollback::run(args, output),
         Command::Show(args) => show::run(args, output),
         Command::Rehearse(args) => rehearse::run(args, output),
         Command::Joiner(args) => joiner::run(args, output),

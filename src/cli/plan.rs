@@ -1,20 +1,18 @@
 //! `zkplan plan`: what would change, step by step, proven safe or refused.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 
 use futures::future::join_all;
 
 use super::accepting::Accepts;
 use super::args::{Format, PlanArgs};
-use super::error::{CommandError, unwritable};
+use super::error::CommandError;
 use super::exit::Exit;
 use super::first_quorum::{self, Shown};
 use super::journal::{self, OpenRuns, Unread};
 use super::output::Output;
-use super::paths::{self, folder_of};
+use super::plan_file::{not_writable, write_plan};
 use super::plan_formats::{documents, flags, graphs, reviewed, tell};
 use super::planned::{Outcome, Position};
 use super::specs::Loaded;
@@ -26,12 +24,10 @@ use crate::observe::{Facts, Observation, Question, observe_confirmed};
 use crate::plan::{Acceptance, Prefer};
 use crate::proposal::{propose_preferring, propose_restarts};
 
-use crate::document::Document as _;
 use crate::rehearsal;
 use crate::render::plan::{Origin, PlanFile, PlanScreen, SpecFile, screen};
 use crate::render::summary::{FleetEntry, FleetVerdict, table};
 use crate::render::{Text, dot, mermaid, other, refusal, words_for_acceptance, words_for_shell};
-use crate::report::PlanDocument;
 use crate::report::error::CommandFailure;
 use crate::review::{comment, junit};
 use crate::saved;
@@ -40,7 +36,7 @@ use crate::status::RunPosition;
 use crate::whynot::why_not;
 
 /// What the rehearsal below a plan may cost, as [`rehearsal::RehearsalLimits`] counts.
-const BESIDE_PLANNING: u64 = 1_000;
+pub(super) const BESIDE_PLANNING: u64 = 1_000;
 
 pub(super) fn run(args: &PlanArgs, output: &Output) -> Result<Exit, CommandError> {
     let usage = |what: &str, hint: &str| CommandError::new(CommandFailure::Usage, what).hint(hint);
@@ -113,32 +109,6 @@ fn misused(args: &PlanArgs) -> Option<(&'static str, &'static str)> {
             "--live with a file works only with one spec",
             "give a folder that has one file for each ensemble, named like the ensemble",
         ))
-    } else {
-        None
-    }
-}
-
-/// What speaks against a place for the plan: it is replaced whole, and nothing but a plan may be.
-fn not_writable(out: &Path, specs: &[std::path::PathBuf]) -> Option<String> {
-    if out == Path::new("-") {
-        return Some("--out takes a file; --format json prints the plan".to_owned());
-    }
-    let dir = folder_of(out);
-    if !dir.is_dir() {
-        return Some(format!(
-            "{} cannot be written: there is no folder {}",
-            out.display(),
-            dir.display()
-        ));
-    }
-    let there = fs::metadata(out).ok()?;
-    let same = |spec: &std::path::PathBuf| {
-        fs::canonicalize(spec).ok().is_some_and(|spec| fs::canonicalize(out).ok() == Some(spec))
-    };
-    if !there.is_file() {
-        Some(format!("{} is not a regular file", out.display()))
-    } else if specs.iter().any(same) {
-        Some(format!("{} is the spec itself", out.display()))
     } else {
         None
     }
@@ -430,20 +400,5 @@ fn save(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome]) -> Result<(), 
     let (Some(out), [file], [Outcome::Planned(checked, ..)]) = (&args.out, loaded, outcomes) else {
         return Ok(());
     };
-    // A link is followed: what it leads to is replaced, not the link.
-    let out = &fs::canonicalize(out).unwrap_or_else(|_| out.clone());
-    let dir = folder_of(out);
-    let checked = paths::saved((**checked).clone(), Path::new(&file.path), Some(dir));
-    let name = out.file_name().unwrap_or(out.as_os_str()).to_string_lossy();
-    let partial = dir.join(format!(".{name}.{}", std::process::id()));
-    let written = fs::File::create(&partial)
-        .and_then(|mut file| {
-            file.write_all(PlanDocument::of(&checked).to_text().as_bytes())?;
-            file.sync_all()
-        })
-        .and_then(|()| fs::rename(&partial, out));
-    written.map_err(|error| {
-        drop(fs::remove_file(&partial));
-        unwritable(out.display(), &error)
-    })
+    write_plan(out, Path::new(&file.path), checked)
 }

@@ -88,11 +88,28 @@ impl Source {
     pub(super) fn plans(&self, path: &Path) -> String {
         let spec = self.spec_path(path).unwrap_or_else(|| "SPEC".to_owned());
         let accepted: String = self.accepted().iter().map(accepts).collect();
-        format!("zkplan plan {spec}{accepted}")
+        match self.takes_back() {
+            Some(run) => {
+                let file = words_for_shell(&path.display().to_string());
+                format!("zkplan rollback {run} {spec}{accepted} --out {file}")
+            }
+            None => format!("zkplan plan {spec}{accepted}"),
+        }
+    }
+
+    /// The run that a saved plan takes back.
+    pub(super) fn takes_back(&self) -> Option<u64> {
+        match self {
+            Self::Spec(_) => None,
+            Self::Plan(checked) => checked.plan().takes_back,
+        }
     }
 
     /// The same, and saves the plan: over the one that was given, if that is a plan.
     pub(super) fn plans_to_file(&self, path: &Path) -> String {
+        if self.takes_back().is_some() {
+            return self.plans(path);
+        }
         let file = match self {
             Self::Spec(_) => "plan.json".to_owned(),
             Self::Plan(_) => words_for_shell(&path.display().to_string()),

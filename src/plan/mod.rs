@@ -5,12 +5,14 @@
 //! comes last in the whole plan. Nothing here proves that a plan is safe; `check` does.
 
 mod graph;
+mod no_return;
 mod planner;
 mod reason;
 mod schedule;
 mod step;
 
 pub use graph::{EdgeReason, PlanGraph, PlanNode};
+pub use no_return::{NoReturn, NoReturnReason};
 pub use planner::{Goal, Prefer, best, is_within_reach, reorder, restarts};
 pub use reason::StepReason;
 pub use schedule::{Done, Positions, Schedule};
@@ -64,6 +66,9 @@ pub struct Plan {
     /// The path of the spec from which it was made, if it was read from a file. It has no effect on
     /// the meaning of the plan.
     pub spec: Option<PathBuf>,
+    /// The run that it takes back, where `zkplan rollback` made it. It has no effect on the meaning
+    /// of the plan.
+    pub takes_back: Option<u64>,
 }
 
 /// A risk that the operator accepts by name: `--accept LAW:STEP`, or `--accept FINDING`.

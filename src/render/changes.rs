@@ -94,7 +94,10 @@ pub(super) const fn kind(kind: ChangeKind) -> (char, &'static str, Style) {
 }
 
 fn reason(change: &Change, plan: &Plan, spec: Option<&SpecFile<'_>>) -> String {
-    let path = spec.map_or("the spec", |spec| spec.path);
+    let before = plan.takes_back.map(|run| format!("the configuration before run {run}"));
+    // A rollback takes no server from the spec.
+    let spec = spec.filter(|_| before.is_none());
+    let path = before.as_deref().or(spec.map(|spec| spec.path)).unwrap_or("the spec");
     let wanted = spec.and_then(|spec| spec.spec.servers.get(&change.id));
     let here = wanted.map_or_else(|| path.to_owned(), |server| format!("{path}:{}", server.line));
     match change.kind {

@@ -31,6 +31,7 @@ pub mod joiner_files;
 mod law;
 pub mod mermaid;
 mod next;
+mod no_return;
 mod open_run;
 pub mod other;
 pub mod packed;
@@ -47,6 +48,7 @@ pub mod remedies;
 mod restarts;
 pub mod restarts_done;
 mod retired;
+pub mod rollback;
 pub mod run;
 mod sessions;
 pub mod settings;
@@ -68,6 +70,7 @@ mod why;
 pub use approval::{beyond_approval, unexpected_plan};
 pub use complaints::complaints;
 pub use findings::finding as words_for_finding;
+pub use no_return::words as words_for_no_return;
 pub use open_run::progress as words_for_progress;
 pub use phrases::{
     AS_FAR_AS_SEEN, acceptance as words_for_acceptance, count_of as words_for_count,

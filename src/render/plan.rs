@@ -8,8 +8,8 @@
 pub use super::files::{PlanFile, SpecFile};
 use super::text::{Line, Style, Text};
 use super::{
-    changes, commands, head, law, open_run, phrases, predicted, present, rehearse, restarts, start,
-    steps,
+    changes, commands, head, law, no_return, open_run, phrases, predicted, present, rehearse,
+    restarts, start, steps,
 };
 use crate::check::CheckedPlan;
 use crate::joiner::to_start;
@@ -141,6 +141,11 @@ pub fn screen(screen: &PlanScreen<'_>) -> Text {
         );
         text.paragraph("", Line::new(Style::Dim, made), width);
     }
+    if let Some(run) = plan.takes_back {
+        let back =
+            format!("this plan takes run {run} back: it leads to the members before that run");
+        text.paragraph("", Line::new(Style::Dim, back), width);
+    }
     if let Origin::AppliedPlan { file, .. } = origin {
         let made = format!("the plan in {}, plan id {}", file.path, file.plan_id);
         text.paragraph("", Line::new(Style::Dim, made), width);
@@ -183,6 +188,7 @@ pub fn screen(screen: &PlanScreen<'_>) -> Text {
     text.gap();
     text.paragraph("", summary(checked, is_past), width);
     text.append(predicted::below(&Prediction::of(checked), plan.facts.leader, width));
+    text.append(no_return::below(plan, width));
     if let Origin::Made { rehearsed: Some(rehearsed), spec, saved, flags } = origin {
         let command = match saved.and_then(Result::ok) {
             Some(file) => format!("zkplan rehearse {}", phrases::shell(file.path)),
@@ -444,6 +450,13 @@ fn saved_without_changes(origin: &Origin<'_>, width: usize) -> Text {
     text
 }
 
+/// The command that applies a plan which takes a run back, as it is typed: it gives up the open run.
+pub(super) fn applies_back(plan: &Plan, file: &str) -> String {
+    let run = plan.facts.findings.iter().find_map(OpenRunSeen::of);
+    let abandons = run.map(|run| format!(" --abandon {}", run.number)).unwrap_or_default();
+    format!("zkplan apply {}{abandons}", phrases::shell(file))
+}
+
 fn next(
     origin: &Origin<'_>,
     (plan, facts): (&Plan, &Facts),
@@ -471,6 +484,10 @@ fn next(
     let accepts = accepts.concat();
     let run = findings.iter().find_map(OpenRunSeen::of);
     let command = match (run, saved) {
+        (_, Some(file)) if plan.takes_back.is_some() => {
+            let joins = plan.hooks.want_joiner_files() && !to_start(plan, facts).is_empty();
+            if joins { start::writes(file.path) } else { applies_back(plan, file.path) }
+        }
         (Some(run), Some(file)) if run.not_resumed.is_none() && run.plan_id == file.plan_id => {
             format!("zkplan apply {}", phrases::shell(file.path))
         }

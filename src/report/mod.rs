@@ -19,12 +19,14 @@ mod findings;
 pub mod first_quorum;
 mod fleet;
 pub mod history;
+mod no_return;
 mod plan_document;
 pub mod preflight;
 pub mod recovery;
 mod refusal_document;
 pub mod rehearsal;
 mod remedy;
+pub mod rollback;
 pub mod run;
 pub mod status;
 mod steps;
@@ -40,6 +42,7 @@ pub use details::BreachDetails;
 pub use figures::{PlanFigures, VoteFigures, ZoneFigures};
 pub use findings::{FindingEntry, FindingsPart, Severity};
 pub use fleet::{FleetDocument, FleetMember, FleetSummary};
+pub use no_return::{NoReturnEntry, NoReturnWord};
 pub use plan_document::{PlanDocument, PlanSummary, ZoneWindow, read_plan};
 pub use refusal_document::RefusalDocument;
 pub use remedy::{RemedyChange, RemedyEntry};
@@ -74,6 +77,7 @@ pub const SCHEMAS: &[(&str, MakeSchema)] = &[
     ("rehearsal", rehearsal::RehearsalDocument::schema),
     ("status", status::StatusDocument::schema),
     ("drift", drift::DriftDocument::schema),
+    ("rollback", rollback::RollbackDocument::schema),
     ("unproven", UnprovenDocument::schema),
     ("version", VersionDocument::schema),
 ];

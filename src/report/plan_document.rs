@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::changes::{ChangeAction, ChangeEntry, changes};
 use super::figures::{PlanFigures, ZoneFigures};
 use super::findings::{FindingEntry, findings};
+use super::no_return::NoReturnEntry;
 use super::steps::{StepEntry, steps};
 use crate::check::CheckedPlan;
 use crate::document::{Document, Format, headed};
@@ -70,6 +71,8 @@ pub struct PlanSummary {
     pub may_change_leader: bool,
     /// What the plan is expected to cost in time, by the size of the data when it was made.
     pub prediction: Prediction,
+    /// The first step after which reconfigs alone do not lead back; `null` where there is none.
+    pub point_of_no_return: Option<NoReturnEntry>,
     /// The same for people.
     pub text: String,
 }
@@ -133,6 +136,7 @@ impl PlanSummary {
             leader_changes: steps.iter().filter(|step| step.hands_over()).count(),
             may_change_leader: report.may_hand_over,
             prediction: Prediction::of(checked),
+            point_of_no_return: checked.plan().no_return().as_ref().map(Into::into),
             text: in_short(checked),
         }
     }
@@ -169,7 +173,8 @@ fn minor(document: &Value) -> Option<u32> {
 }
 
 /// Keys that follow from the rest of a plan document, each with the minor version that added it.
-const ADDED: [(u32, &str); 2] = [(1, "summary.prediction"), (3, "summary.prediction.restarts")];
+const ADDED: [(u32, &str); 3] =
+    [(1, "summary.prediction"), (3, "summary.prediction.restarts"), (5, "summary.pointOfNoReturn")];
 
 /// The place of the first value that is another. A minor version lacks the keys that a later one has
 /// added, and a newer one may have more; sentences may be worded anew.

@@ -63,6 +63,9 @@ pub struct KeptPlan {
     /// The spec that the plan was made from; a relative path counts from the folder of this file.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     spec: Option<PathBuf>,
+    /// The run that it takes back, of a plan that `zkplan rollback` made.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    takes_back: Option<u64>,
 }
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -264,6 +267,7 @@ impl KeptPlan {
             hooks: plan.hooks.clone(),
             settings: plan.settings.clone(),
             spec: plan.spec.clone(),
+            takes_back: plan.takes_back,
         }
     }
 
@@ -300,6 +304,7 @@ impl KeptPlan {
             accepted: self.accepted,
             terms: self.terms,
             spec: self.spec,
+            takes_back: self.takes_back,
         };
         let mut ids = BTreeSet::new();
         if let Some(step) = plan.steps().find(|step| !ids.insert(step.id.clone())) {

@@ -24,7 +24,7 @@ pub use complaint::{Complaint, SpecErrors};
 pub use schema::schema;
 pub use sections::{LABEL_FORM, is_label};
 pub use servers::NO_CLIENT_PART as NO_CLIENT_PORT;
-pub use write::write;
+pub use write::{entry, write};
 
 use crate::model::{
     AcceptedRisk, Connect, Endpoint, Hooks, Membership, Policy, Server, ServerId, Target,

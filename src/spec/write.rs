@@ -29,6 +29,19 @@ pub fn write(spec: &Spec, remarks: &[String]) -> String {
     File { spec, remarks }.to_string()
 }
 
+/// One server as an entry of a spec's list of servers, without its indent.
+pub fn entry(wanted: &WantedServer) -> String {
+    struct Entry<'a>(&'a WantedServer);
+    impl Display for Entry<'_> {
+        fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+            server(out, self.0)
+        }
+    }
+    let text = Entry(wanted).to_string();
+    let lines = text.lines().map(|line| line.strip_prefix("  ").unwrap_or(line));
+    lines.flat_map(|line| [line, "\n"]).collect()
+}
+
 struct File<'a> {
     spec: &'a Spec,
     remarks: &'a [String],

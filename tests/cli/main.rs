@@ -18,3 +18,4 @@ mod rehearse;
 mod run;
 mod scenarios;
 mod snapshots;
+mod ways_back;

@@ -54,6 +54,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("status", &["model", "ensemble", "observe", "plan", "check", "proposal", "apply"]),
     ("drift", &["model", "observe", "diff"]),
+    ("rollback", &["model", "spec", "observe", "diff", "plan", "apply"]),
     (
         "render",
         &[
@@ -77,6 +78,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "rehearsal",
             "status",
             "drift",
+            "rollback",
             "snapshot",
             "recovery",
         ],
@@ -105,6 +107,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "rehearsal",
             "status",
             "drift",
+            "rollback",
             "snapshot",
             "recovery",
             "render",
@@ -137,6 +140,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "rehearsal",
             "status",
             "drift",
+            "rollback",
             "snapshot",
             "recovery",
             "render",

@@ -64,6 +64,7 @@ mod refusals;
 mod releases;
 mod restarts;
 mod retired_servers;
+mod rollback;
 #[expect(dead_code, reason = "upgrades, which the matrix plays")]
 mod rolls;
 mod settings;

@@ -38,9 +38,14 @@ pub(super) fn again(args: &ApplyArgs, path: &str) -> String {
 }
 
 /// The command that applies what the spec wants now, as it is typed: that of the file, or of the
-/// spec that a saved plan was made from, where that is there.
+/// spec that a saved plan was made from, where that is there. A plan that takes a run back is made and
+/// applied again: what the spec wants is the other way.
 pub(super) fn anew(args: &ApplyArgs, source: &Source) -> Option<String> {
     let spec = source.spec_path(&args.file)?;
+    if source.takes_back().is_some() {
+        let again = again(args, &args.file.display().to_string());
+        return Some(format!("{}; {again}", source.plans(&args.file)));
+    }
     let held = source.accepted();
     let more = args.accept.iter().filter(|risk| !held.contains(risk));
     let accepted: String = held.iter().chain(more).map(accepts).collect();

@@ -105,6 +105,7 @@ fn plan_of(goal: &Goal, phases: Vec<Phase>) -> Plan {
         accepted: goal.accepted.clone(),
         terms: Vec::new(),
         spec: None,
+        takes_back: None,
     }
 }
 

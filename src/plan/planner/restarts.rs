@@ -45,6 +45,7 @@ pub fn restarts(
         accepted: goal.accepted,
         terms: Vec::new(),
         spec: None,
+        takes_back: None,
     }
 }
 

@@ -102,6 +102,9 @@ fn three_onto_three_new_servers_in_three_zones() {
 
     Plan: 3 join, 3 leave in 6 reconfigs. Tolerates 1 failure throughout. The leader
     changes once, at the end.
+    Way back: by reconfigs alone until stop-1, while servers 1, 2 and 3 follow with
+    the data. A stopped server must join again like a new one. Clients that know
+    only stopped servers have no way back but forwarding (zkplan explain rollback).
     Next: zkplan plan prod-eu.yaml --out plan.json
     "#);
 }
@@ -226,6 +229,8 @@ fn one_dead_of_three_replaced() {
 
     Plan: 1 join, 1 leave in 2 reconfigs. Tolerates 0 failures until join-4 is done,
     then 1. No leader change.
+    Way back: by reconfigs alone until leave-3. Server 3 was not up and in sync, and
+    must join again like a new server.
     Next: zkplan plan prod-eu.yaml --out plan.json
     "#);
 }
@@ -319,6 +324,9 @@ fn hostile_hosts_stay_inside_the_sink() {
 
     Plan: 1 join, 1 leave in 2 reconfigs. Tolerates 1 failure throughout. No leader
     change, unless another server leads by then.
+    Way back: by reconfigs alone until stop-2, while server 2 follows with the data.
+    A stopped server must join again like a new one. Clients that know only stopped
+    servers have no way back but forwarding (zkplan explain rollback).
     Next: zkplan plan prod-eu.yaml --out plan.json
     "#);
 }
@@ -372,6 +380,8 @@ fn with_more_room_lines_grow() {
 
     Plan: 1 join, 1 leave in 2 reconfigs. Tolerates 1 failure throughout. No leader change, unless another server leads by
     then.
+    Way back: by reconfigs alone until stop-3, while server 3 follows with the data. A stopped server must join again like a
+    new one. Clients that know only stopped servers have no way back but forwarding (zkplan explain rollback).
     Next: zkplan plan prod-eu.yaml --out plan.json
     "#);
 }

@@ -311,6 +311,9 @@ fn observers_ports_and_roles() {
     insta::assert_snapshot!(part(&out, "Plan:", "Next"), @r#"
     Plan: 1 promote, 1 re-address, 1 demote, 1 leave in 4 reconfigs. Tolerates 1
     failure throughout. No leader change, unless another server leads by then.
+    Way back: by reconfigs alone until stop-6, while server 6 follows with the data.
+    A stopped server must join again like a new one. Clients that know only stopped
+    servers have no way back but forwarding (zkplan explain rollback).
     "#);
 }
 
