@@ -70,6 +70,8 @@
 //!   change is possible; it asks `check`, `proposal` and `apply` and decides nothing anew.
 //! * [`drift`] holds spec, ensemble and the last completed run against each other, and says whose change a
 //!   difference is, as far as the journal tells.
+//! * [`rebase`] holds a saved plan against what is there now: what has changed, by whose change, and which
+//!   of its steps still hold.
 //! * [`rollback`] has the target of the way back to the members before a run, and the edits that the spec
 //!   needs afterwards. The plan back is made and checked like any other.
 //! * [`render`] makes screens of all of this; [`explain`] has a page for every code. The table of
@@ -135,6 +137,7 @@ pub mod plan;
 pub mod prediction;
 pub mod preflight;
 pub mod proposal;
+pub mod rebase;
 pub mod recovery;
 pub mod rehearsal;
 pub mod render;

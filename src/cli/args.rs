@@ -283,6 +283,11 @@ pub(super) struct PlanArgs {
     #[arg(long, value_name = "all|IDS", value_parser = restarted, conflicts_with_all = ["prefer", "why_not"])]
     pub(super) restart: Option<Restarted>,
 
+    /// Show what has changed since a saved plan was made, by whose change, and which of its steps still
+    /// hold, above the new plan
+    #[arg(long, value_name = "PLAN", conflicts_with_all = ["live", "restart"])]
+    pub(super) rebase: Option<PathBuf>,
+
     /// Accept a risk by its code, like ZKQ2:join-2 or ZKF1; repeatable
     #[arg(long, value_name = "CODE[:STEP]", value_parser = acceptance)]
     pub(super) accept: Vec<Acceptance>,

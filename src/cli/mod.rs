@@ -44,6 +44,7 @@ mod planned;
 mod preflight;
 mod probe;
 mod progress;
+mod rebase;
 mod recover;
 mod recover_args;
 mod recover_files;

@@ -16,7 +16,7 @@ use super::plan_file::{not_writable, write_plan};
 use super::plan_formats::{documents, flags, graphs, reviewed, tell};
 use super::planned::{Outcome, Position};
 use super::specs::Loaded;
-use super::{assumed, forge, live, probe, retired, specs};
+use super::{assumed, forge, live, probe, rebase, retired, specs};
 use crate::apply::access::Named;
 use crate::check::CheckedPlan;
 use crate::model::Target;
@@ -46,6 +46,7 @@ pub(super) fn run(args: &PlanArgs, output: &Output) -> Result<Exit, CommandError
     if let Some(wrong) = args.out.as_deref().and_then(|out| not_writable(out, &args.specs)) {
         return Err(usage(&wrong, "give a new file, or a plan that may be overwritten"));
     }
+    let old = args.rebase.as_deref().map(|old| rebase::old_plan(old, output)).transpose()?;
     let loaded = specs::load(&args.specs);
     let outcomes = match &args.live {
         Some(live) => loaded.iter().map(|loaded| assuming(args, loaded, live, output)).collect(),
@@ -58,6 +59,10 @@ pub(super) fn run(args: &PlanArgs, output: &Output) -> Result<Exit, CommandError
         }
     }
     note_idle_acceptances(args, &outcomes, output);
+    let since = match (&old, loaded.as_slice(), outcomes.as_slice()) {
+        (Some(old), [file], [outcome]) => rebase::rebased(old.plan(), file, outcome)?,
+        _ => None,
+    };
     let exits = outcomes.iter().map(|outcome| outcome.exit(args.detailed_exitcode));
     let saved = save(args, &loaded, &outcomes);
     note_saved(args, &outcomes, &saved, output);
@@ -70,10 +75,15 @@ pub(super) fn run(args: &PlanArgs, output: &Output) -> Result<Exit, CommandError
     };
     let exit = exits.fold(kept, Exit::worse);
     let exit = match args.format {
-        Format::Text => output.screen(&texts(args, &loaded, (&outcomes, &saved), output), exit),
+        Format::Text => {
+            let mut text = rebase::section(args, since.as_ref(), output);
+            text.section(texts(args, &loaded, (&outcomes, &saved), output));
+            output.screen(&text, exit)
+        }
         Format::Json => {
             let reviewed = reviewed(args, &loaded, &outcomes, output);
-            output.raw(&documents(&reviewed, exit), exit)
+            let documents = documents(&reviewed, exit);
+            output.raw(&rebase::document(args, since.as_ref(), documents, (exit, output)), exit)
         }
         Format::Markdown => output.raw(&comment(&reviewed(args, &loaded, &outcomes, output)), exit),
         Format::Github => forge::github(&reviewed(args, &loaded, &outcomes, output), exit, output),
@@ -102,7 +112,14 @@ fn misused(args: &PlanArgs) -> Option<(&'static str, &'static str)> {
         return Some(("--why-not works only with --format text", "its answer is text for people"));
     }
     let is_file = args.live.as_deref().is_some_and(|live| !live.is_dir());
-    if many && args.out.is_some() {
+    if many && args.rebase.is_some() {
+        Some((
+            "--rebase works only with one spec",
+            "give the spec that the saved plan was made from",
+        ))
+    } else if args.rebase.is_some() && !matches!(args.format, Format::Text | Format::Json) {
+        Some(("--rebase works only with --format text or json", "it shows two plans"))
+    } else if many && args.out.is_some() {
         Some(("--out works only with one spec", "plan the specs one by one"))
     } else if many && is_file {
         Some((

@@ -7,6 +7,7 @@ use super::error::CommandError;
 use super::file_kind::{Kind, kind};
 use super::output::Output;
 use super::{paths, secret, specs};
+use crate::apply::Outcome;
 use crate::apply::access::Named;
 use crate::check::CheckedPlan;
 use crate::model::Target;
@@ -94,6 +95,17 @@ impl Source {
                 format!("zkplan rollback {run} {spec}{accepted} --out {file}")
             }
             None => format!("zkplan plan {spec}{accepted}"),
+        }
+    }
+
+    /// The same for the end of an apply: a plan that is stale is held against what is there now.
+    pub(super) fn plans_after(&self, end: &Outcome, path: &Path) -> String {
+        let plans = self.plans(path);
+        match (end, self) {
+            (Outcome::Stale(_), Self::Plan(checked)) if checked.plan().takes_back.is_none() => {
+                format!("{plans} --rebase {}", words_for_shell(&path.display().to_string()))
+            }
+            _ => plans,
         }
     }
 

@@ -41,6 +41,7 @@ mod predicted;
 pub mod preflight;
 mod present;
 pub mod probe;
+pub mod rebase;
 pub mod recovery;
 pub mod refusal;
 pub mod rehearse;

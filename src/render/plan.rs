@@ -133,23 +133,7 @@ pub fn screen(screen: &PlanScreen<'_>) -> Text {
     let is_past = origin.is_past() || resumed.is_some();
     let facts = now.unwrap_or(&plan.facts);
     let mut text = head::head(&plan.ensemble, facts, observation, width);
-    if let Origin::Read(file) = origin {
-        let made = format!(
-            "the plan in {}, plan id {}; all figures are from the time when it was made, no \
-             server was asked now",
-            file.path, file.plan_id
-        );
-        text.paragraph("", Line::new(Style::Dim, made), width);
-    }
-    if let Some(run) = plan.takes_back {
-        let back =
-            format!("this plan takes run {run} back: it leads to the members before that run");
-        text.paragraph("", Line::new(Style::Dim, back), width);
-    }
-    if let Origin::AppliedPlan { file, .. } = origin {
-        let made = format!("the plan in {}, plan id {}", file.path, file.plan_id);
-        text.paragraph("", Line::new(Style::Dim, made), width);
-    }
+    text.append(whose(&origin, plan, width));
     let findings = if is_past {
         present::findings_of_then(plan, now, width)
     } else {
@@ -198,6 +182,29 @@ pub fn screen(screen: &PlanScreen<'_>) -> Text {
     }
     let accepted = resumed.map_or_else(|| plan.accepted_by_flag(), |resumed| resumed.accepts(plan));
     text.append(next(&origin, (plan, facts), &accepted, width));
+    text
+}
+
+/// The file of the plan, and the run that it takes back.
+fn whose(origin: &Origin<'_>, plan: &Plan, width: usize) -> Text {
+    let mut text = Text::new();
+    if let Origin::Read(file) = origin {
+        let made = format!(
+            "the plan in {}, plan id {}; all figures are from the time when it was made, no \
+             server was asked now",
+            file.path, file.plan_id
+        );
+        text.paragraph("", Line::new(Style::Dim, made), width);
+    }
+    if let Some(run) = plan.takes_back {
+        let back =
+            format!("this plan takes run {run} back: it leads to the members before that run");
+        text.paragraph("", Line::new(Style::Dim, back), width);
+    }
+    if let Origin::AppliedPlan { file, .. } = origin {
+        let made = format!("the plan in {}, plan id {}", file.path, file.plan_id);
+        text.paragraph("", Line::new(Style::Dim, made), width);
+    }
     text
 }
 

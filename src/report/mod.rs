@@ -22,6 +22,7 @@ pub mod history;
 mod no_return;
 mod plan_document;
 pub mod preflight;
+pub mod rebase;
 pub mod recovery;
 mod refusal_document;
 pub mod rehearsal;
@@ -77,6 +78,7 @@ pub const SCHEMAS: &[(&str, MakeSchema)] = &[
     ("rehearsal", rehearsal::RehearsalDocument::schema),
     ("status", status::StatusDocument::schema),
     ("drift", drift::DriftDocument::schema),
+    ("rebase", rebase::RebaseDocument::schema),
     ("rollback", rollback::RollbackDocument::schema),
     ("unproven", UnprovenDocument::schema),
     ("version", VersionDocument::schema),

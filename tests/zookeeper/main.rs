@@ -59,6 +59,7 @@ mod preflight_ways;
 mod probes;
 mod queue;
 mod readme;
+mod rebase;
 mod recovered;
 mod refusals;
 mod releases;

@@ -199,7 +199,7 @@ async fn carry_out(
         end: &end,
         again: &again,
         path: &path,
-        plans: &source.plans(&args.file),
+        plans: &source.plans_after(&end, &args.file),
         anew: anew.as_deref(),
         run: local.report.left_open(),
         width: output.width,

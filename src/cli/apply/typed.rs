@@ -21,7 +21,7 @@ pub(super) fn refuse(
         end,
         again: &again,
         path: &path,
-        plans: &source.plans(&args.file),
+        plans: &source.plans_after(end, &args.file),
         anew: anew(args, source).as_deref(),
         run: None,
         width: output.width,
