@@ -80,8 +80,8 @@
 //! * [`report`] has what machines read: one value for each document, with its schema. What the end of an
 //!   apply means to its caller is decided in [`report::error`] (a closed gate: stopped, so 7); `cli::exit`
 //!   has the number of each kind, and `cli::error` joins both.
-//! * [`review`] has what a forge shows: comments of pull requests, annotations, test reports. It takes
-//!   documents of `report`, and lets no text from outside be markup.
+//! * [`review`] has what reviewers see: comments of pull requests, pages, annotations, test reports. It
+//!   takes documents of `report`, and lets no text from outside be markup.
 //! * [`demo`] has the servers of `zkplan demo`, real ones on loopback, and its client that writes. The
 //!   real servers of the tests are started with the same code.
 //! * [`cli`] is the one place where files are read, errors become exit codes and text is printed.

@@ -260,8 +260,9 @@ pub(super) struct PlanArgs {
     #[arg(required = true, value_name = "SPEC")]
     pub(super) specs: Vec<PathBuf>,
 
-    /// Write the plan to a file
-    #[arg(long, short, value_name = "FILE")]
+    /// Write the plan to a file. Several specs, or a folder that exists: write a file for each to it,
+    /// a plan (JSON) or what --format says, and with html and markdown an index
+    #[arg(long, short, value_name = "FILE|FOLDER")]
     pub(super) out: Option<PathBuf>,
 
     /// Plan offline, from a file with the text of /zookeeper/config (`-` for stdin). If it is

@@ -20,6 +20,8 @@ pub(super) enum Format {
     Json,
     /// The same as a comment for a pull request
     Markdown,
+    /// The same as a page, complete in itself: with pictures of the steps and of single failures
+    Html,
     /// Annotations for GitHub Actions; also the step summary and the outputs `verdict`, `changes`,
     /// `plan_id` and `exit`
     Github,
@@ -40,6 +42,8 @@ pub(super) enum ShowFormat {
     Json,
     /// The same as a comment for a pull request
     Markdown,
+    /// The same as a page, complete in itself: with pictures of the steps and of single failures
+    Html,
     /// A graph for Mermaid
     Mermaid,
     /// A graph for Graphviz

@@ -39,6 +39,7 @@ mod output;
 mod paths;
 mod plan;
 mod plan_file;
+mod plan_files;
 mod plan_formats;
 mod planned;
 mod preflight;
@@ -89,7 +90,7 @@ use self::version::VersionArgs;
 use crate::document::{self, Document as _};
 use crate::report::SCHEMAS;
 use crate::report::error::CommandFailure;
-use crate::review::{Reviewed, comment, junit};
+use crate::review::{Reviewed, comment, html, junit};
 
 /// Runs one command line, from the program's name on.
 pub fn main(arguments: impl IntoIterator<Item = OsString>, build: Build) -> Exit {
@@ -161,6 +162,7 @@ fn fail(cli: &Cli, error: &CommandError, output: &Output) -> Exit {
     let failed: Vec<Reviewed<'_>> = files.iter().map(|file| failed(file)).collect();
     match format {
         Format::Markdown => output.raw(&comment(&failed), exit),
+        Format::Html => output.raw(&html(&failed), exit),
         Format::Github => forge::github(&failed, exit, output),
         Format::Junit => output.raw(&junit(command, &failed), exit),
         Format::Text | Format::Json | Format::Mermaid | Format::Dot => exit,
@@ -173,6 +175,9 @@ fn reviewed(command: &Command) -> Option<(Format, &[PathBuf], &'static str)> {
         Command::Plan(args) => Some((args.format, &args.specs, "plan")),
         Command::Show(args) if args.format == ShowFormat::Markdown => {
             Some((Format::Markdown, slice::from_ref(&args.plan), "show"))
+        }
+        Command::Show(args) if args.format == ShowFormat::Html => {
+            Some((Format::Html, slice::from_ref(&args.plan), "show"))
         }
         Command::History(args) if args.format == HistoryFormat::Markdown => {
             Some((Format::Markdown, slice::from_ref(&args.file), "history"))

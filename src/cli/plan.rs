@@ -12,8 +12,8 @@ use super::exit::Exit;
 use super::first_quorum::{self, Shown};
 use super::journal::{self, OpenRuns, Unread};
 use super::output::Output;
-use super::plan_file::{not_writable, write_plan};
-use super::plan_formats::{documents, flags, graphs, reviewed, tell};
+use super::plan_files::Keeping;
+use super::plan_formats::{documents, flags, graphs, not_seen, rehearse_all, reviewed};
 use super::planned::{Outcome, Position};
 use super::specs::Loaded;
 use super::{assumed, forge, live, probe, rebase, retired, specs};
@@ -29,7 +29,7 @@ use crate::render::plan::{Origin, PlanFile, PlanScreen, SpecFile, screen};
 use crate::render::summary::{FleetEntry, FleetVerdict, table};
 use crate::render::{Text, dot, mermaid, other, refusal, words_for_acceptance, words_for_shell};
 use crate::report::error::CommandFailure;
-use crate::review::{comment, junit};
+use crate::review::{comment, html, junit};
 use crate::saved;
 use crate::spec::Spec;
 use crate::status::RunPosition;
@@ -43,29 +43,23 @@ pub(super) fn run(args: &PlanArgs, output: &Output) -> Result<Exit, CommandError
     if let Some((wrong, hint)) = misused(args) {
         return Err(usage(wrong, hint));
     }
-    if let Some(wrong) = args.out.as_deref().and_then(|out| not_writable(out, &args.specs)) {
-        return Err(usage(&wrong, "give a new file, or a plan that may be overwritten"));
-    }
     let old = args.rebase.as_deref().map(|old| rebase::old_plan(old, output)).transpose()?;
     let loaded = specs::load(&args.specs);
+    let keeping = Keeping::of(args, &loaded)?;
     let outcomes = match &args.live {
         Some(live) => loaded.iter().map(|loaded| assuming(args, loaded, live, output)).collect(),
         None => live::block_on(join_all(loaded.iter().map(|l| seen(args, l, output))))?,
     };
     let outcomes = without_twins(&loaded, outcomes);
-    for outcome in &outcomes {
-        if let Outcome::Failed(error) = outcome {
-            output.error(error);
-        }
-    }
+    tell_errors(&loaded, &outcomes, output);
     note_idle_acceptances(args, &outcomes, output);
     let since = match (&old, loaded.as_slice(), outcomes.as_slice()) {
         (Some(old), [file], [outcome]) => rebase::rebased(old.plan(), file, outcome)?,
         _ => None,
     };
     let exits = outcomes.iter().map(|outcome| outcome.exit(args.detailed_exitcode));
-    let saved = save(args, &loaded, &outcomes);
-    note_saved(args, &outcomes, &saved, output);
+    let saved = keeping.save(args, (&loaded, &outcomes), output);
+    keeping.note(args, &outcomes, &saved, output);
     let kept = match &saved {
         Ok(()) => Exit::Done,
         Err(error) => {
@@ -75,9 +69,12 @@ pub(super) fn run(args: &PlanArgs, output: &Output) -> Result<Exit, CommandError
     };
     let exit = exits.fold(kept, Exit::worse);
     let exit = match args.format {
+        format if keeping.has_pages(format) => {
+            output.screen(&summary(args, &loaded, &outcomes, output), exit)
+        }
         Format::Text => {
             let mut text = rebase::section(args, since.as_ref(), output);
-            text.section(texts(args, &loaded, (&outcomes, &saved), output));
+            text.section(texts(args, (&loaded, &outcomes), (&keeping, &saved), output));
             output.screen(&text, exit)
         }
         Format::Json => {
@@ -86,6 +83,11 @@ pub(super) fn run(args: &PlanArgs, output: &Output) -> Result<Exit, CommandError
             output.raw(&rebase::document(args, since.as_ref(), documents, (exit, output)), exit)
         }
         Format::Markdown => output.raw(&comment(&reviewed(args, &loaded, &outcomes, output)), exit),
+        Format::Html => {
+            let mut reviewed = reviewed(args, &loaded, &outcomes, output);
+            rehearse_all(&mut reviewed);
+            output.raw(&html(&reviewed), exit)
+        }
         Format::Github => forge::github(&reviewed(args, &loaded, &outcomes, output), exit, output),
         Format::Junit => {
             output.raw(&junit("plan", &reviewed(args, &loaded, &outcomes, output)), exit)
@@ -105,6 +107,17 @@ pub(super) fn run(args: &PlanArgs, output: &Output) -> Result<Exit, CommandError
     Ok(if args.probe { probe::run(planned, args.format, output).worse(exit) } else { exit })
 }
 
+/// Says what kept a spec from being planned.
+fn tell_errors(loaded: &[Loaded], outcomes: &[Outcome], output: &Output) {
+    for (file, outcome) in loaded.iter().zip(outcomes) {
+        match outcome {
+            Outcome::Failed(error) => output.error(error),
+            Outcome::Unreachable(error) => output.error(&not_seen(file, error, output)),
+            Outcome::Planned(..) | Outcome::Refused(..) | Outcome::Standalone(_) => {}
+        }
+    }
+}
+
 /// Flags that do not go together, and what to do instead.
 fn misused(args: &PlanArgs) -> Option<(&'static str, &'static str)> {
     let many = args.specs.len() > 1;
@@ -119,8 +132,6 @@ fn misused(args: &PlanArgs) -> Option<(&'static str, &'static str)> {
         ))
     } else if args.rebase.is_some() && !matches!(args.format, Format::Text | Format::Json) {
         Some(("--rebase works only with --format text or json", "it shows two plans"))
-    } else if many && args.out.is_some() {
-        Some(("--out works only with one spec", "plan the specs one by one"))
     } else if many && is_file {
         Some((
             "--live with a file works only with one spec",
@@ -148,33 +159,6 @@ fn note_idle_acceptances(args: &PlanArgs, outcomes: &[Outcome], output: &Output)
             "the plan has no risk {risk}, so it does not include this acceptance; \"zkplan apply \
              --accept {risk}\" accepts it in advance"
         ));
-    }
-}
-
-/// Says whether the file that was asked for is there; the text of a plan says so itself.
-fn note_saved(
-    args: &PlanArgs,
-    outcomes: &[Outcome],
-    saved: &Result<(), CommandError>,
-    output: &Output,
-) {
-    let Some(out) = &args.out else { return };
-    let out = out.display();
-    match (outcomes, saved) {
-        ([Outcome::Planned(..)], Ok(())) if args.format == Format::Text => {}
-        ([Outcome::Planned(checked, ..)], Ok(())) => {
-            let plan_id = saved::plan_id(checked.plan());
-            output.note(&format!("saved to {out}, plan id {plan_id}"));
-        }
-        ([Outcome::Planned(..)], Err(_)) => {}
-        _ => {
-            let old = if args.out.as_ref().is_some_and(|out| out.exists()) {
-                "; the file has an older plan"
-            } else {
-                ""
-            };
-            output.note(&format!("there is no plan: {out} was not written{old}"));
-        }
     }
 }
 
@@ -304,18 +288,18 @@ fn same_ensemble(one: &Outcome, other: &Outcome) -> bool {
 
 fn texts(
     args: &PlanArgs,
-    loaded: &[Loaded],
-    (outcomes, saved): (&[Outcome], &Result<(), CommandError>),
+    (loaded, outcomes): (&[Loaded], &[Outcome]),
+    (keeping, saved): (&Keeping, &Result<(), CommandError>),
     output: &Output,
 ) -> Text {
     let mut all = Text::new();
-    for (file, outcome) in loaded.iter().zip(outcomes) {
+    for (at, (file, outcome)) in loaded.iter().zip(outcomes).enumerate() {
         let Ok(spec) = &file.spec else { continue };
         let spec = SpecFile { path: &file.path, spec };
         match outcome {
             Outcome::Planned(checked, seen, position) => {
                 let plan_id = saved::plan_id(checked.plan());
-                let name = args.out.as_ref().map(|out| out.display().to_string());
+                let name = keeping.path_of(at).map(|out| out.display().to_string());
                 let saved = name.as_ref().map(|path| match saved {
                     Ok(()) => Ok(PlanFile { path, plan_id: plan_id.as_str() }),
                     Err(error) => Err(error.message.as_str()),
@@ -361,8 +345,7 @@ fn texts(
                 let shown = Shown::of(target, Some(&file.path), answer, &args.accept);
                 all.section(shown.screen(output.width));
             }
-            Outcome::Unreachable(error) => tell(file, error, output),
-            Outcome::Failed(_) => {}
+            Outcome::Unreachable(_) | Outcome::Failed(_) => {}
         }
     }
     if outcomes.len() > 1 {
@@ -410,12 +393,4 @@ fn summary(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome], output: &Ou
         })
         .collect();
     table(&entries, output.width)
-}
-
-/// Writes the plan file, whole or not at all, where one is asked for and there is a plan.
-fn save(args: &PlanArgs, loaded: &[Loaded], outcomes: &[Outcome]) -> Result<(), CommandError> {
-    let (Some(out), [file], [Outcome::Planned(checked, ..)]) = (&args.out, loaded, outcomes) else {
-        return Ok(());
-    };
-    write_plan(out, Path::new(&file.path), checked)
 }

@@ -12,14 +12,16 @@ use super::first_quorum::Shown;
 use super::output::Output;
 use super::paths;
 use super::planned::{Outcome, Position};
-use super::specs::{self, Loaded};
+use super::specs::Loaded;
 use crate::check::CheckedPlan;
 use crate::document::{self, Document as _};
 use crate::model::ServerId;
 use crate::observe::{Observation, ObserveError};
 use crate::plan::Acceptance;
+use crate::rehearsal;
 use crate::render::unreachable::Reached;
 use crate::render::{Text, refusal, unreachable, words_for_acceptance, words_for_shell};
+use crate::report::rehearsal::RehearsalDocument;
 use crate::report::{FindingEntry, FleetDocument, FleetMember, PlanDocument, RefusalDocument};
 use crate::review::{PlanReview, ReviewOutcome, Reviewed, ReviewedRun};
 use crate::spec::Spec;
@@ -35,12 +37,8 @@ pub(super) fn flags(args: &PlanArgs, accepted: &[Acceptance]) -> Vec<String> {
     live.chain(prefer).chain(restart).chain(accepted).collect()
 }
 
-/// Says to stderr why there is no ensemble to plan for.
-pub(super) fn tell(file: &Loaded, error: &ObserveError, output: &Output) {
-    output.error(&not_seen(file, error, output));
-}
-
-fn not_seen(file: &Loaded, error: &ObserveError, output: &Output) -> CommandError {
+/// Why there is no ensemble to plan for.
+pub(super) fn not_seen(file: &Loaded, error: &ObserveError, output: &Output) -> CommandError {
     let spec = file.spec.as_ref();
     let label = spec.map_or("", |spec| spec.ensemble.as_str());
     let reached = spec.map_or(Reached::BySpec, |spec| Reached::by(&spec.connect));
@@ -58,14 +56,11 @@ pub(super) fn reviewed<'a>(
         let exit = outcome.exit(args.detailed_exitcode);
         Reviewed {
             file: &file.path,
-            name: match &file.spec {
-                Ok(spec) => spec.ensemble.clone(),
-                Err(_) => specs::label_of(&file.path).unwrap_or_else(|| file.path.clone()),
-            },
-            ensemble: file.spec.as_ref().ok().map(|spec| spec.ensemble.as_str()),
+            name: file.name(),
+            ensemble: file.ensemble(),
             exit_code: exit.code(),
             again: again(args, file),
-            lines: lines(file),
+            lines: file.lines(),
             outcome: match outcome {
                 Outcome::Planned(checked, seen, position) => {
                     let saved = paths::saved((**checked).clone(), Path::new(&file.path), None);
@@ -87,7 +82,6 @@ pub(super) fn reviewed<'a>(
                 }
                 Outcome::Unreachable(error) => {
                     let error = not_seen(file, error, output);
-                    output.error(&error);
                     ReviewOutcome::Error(Box::new(error.to_document()))
                 }
                 Outcome::Failed(error) => ReviewOutcome::Error(Box::new(error.to_document())),
@@ -95,12 +89,6 @@ pub(super) fn reviewed<'a>(
         }
     };
     loaded.iter().zip(outcomes).map(of).collect()
-}
-
-/// Where the servers of a spec begin.
-fn lines(file: &Loaded) -> BTreeMap<ServerId, usize> {
-    let servers = file.spec.iter().flat_map(|spec| &spec.servers);
-    servers.map(|(id, server)| (*id, server.line)).collect()
 }
 
 /// The command that was given, for this spec alone.
@@ -135,7 +123,32 @@ fn plan<'a>(
             is_certain: *is_certain,
             done,
         }),
+        rehearsal: None,
     }
+}
+
+/// The work that the rehearsals of a page may cost, as [`rehearsal::RehearsalLimits`] counts: every failure
+/// of most plans, in less than a second.
+const BESIDE_A_PAGE: u64 = 20_000;
+
+/// Simulates single failures of each plan that has steps and is not begun, for the pages of all of them.
+pub(super) fn rehearse_all(reviewed: &mut [Reviewed<'_>]) {
+    let plans = reviewed.iter_mut().filter_map(|one| match &mut one.outcome {
+        ReviewOutcome::Plan(plan) if plan.open_run.is_none() => Some(plan),
+        _ => None,
+    });
+    let mut plans: Vec<_> = plans.collect();
+    let work = BESIDE_A_PAGE / u64::try_from(plans.len()).unwrap_or(u64::MAX).max(1);
+    for plan in &mut plans {
+        plan.rehearsal = rehearsed(plan.checked, work);
+    }
+}
+
+/// What came of the rehearsal of a plan; nothing where it has no moments or cannot be rehearsed.
+fn rehearsed(checked: &CheckedPlan, work: u64) -> Option<RehearsalDocument> {
+    let rehearsal = rehearsal::summary(checked, work).ok()?;
+    let has_moments = !rehearsal.moments.is_empty();
+    has_moments.then(|| RehearsalDocument::of(checked, &rehearsal))
 }
 
 /// The document of one spec, or that of many.
@@ -182,8 +195,7 @@ pub(super) fn graphs(
                     output.aside(&shown.short(output.width));
                 }
             }
-            Outcome::Unreachable(error) => tell(file, error, output),
-            Outcome::Failed(_) => {}
+            Outcome::Unreachable(_) | Outcome::Failed(_) => {}
         }
     }
     all

@@ -50,6 +50,7 @@ pub(super) fn run<'a>(
             }
             Format::Json
             | Format::Markdown
+            | Format::Html
             | Format::Github
             | Format::Junit
             | Format::Mermaid

@@ -50,9 +50,8 @@ struct Asked<'a> {
 }
 
 pub(super) fn run(args: &RollbackArgs, output: &Output) -> Result<Exit, CommandError> {
-    if let Some(wrong) = not_writable(&args.out, slice::from_ref(&args.spec)) {
-        return Err(CommandError::new(CommandFailure::Usage, wrong)
-            .hint("give a new file, or a plan that may be overwritten"));
+    if let Some((wrong, hint)) = not_writable(&args.out, slice::from_ref(&args.spec)) {
+        return Err(CommandError::new(CommandFailure::Usage, wrong).hint(&hint));
     }
     let loaded = specs::load(slice::from_ref(&args.spec)).pop().expect("one for each path");
     let spec = loaded.spec?;

@@ -7,6 +7,7 @@ use super::error::CommandError;
 use super::exit::Exit;
 use super::file_kind::{Kind, kind};
 use super::output::Output;
+use super::plan_formats::rehearse_all;
 use super::{source, specs};
 use crate::check::CheckedPlan;
 use crate::document::Document as _;
@@ -14,7 +15,7 @@ use crate::render::plan::{Origin, PlanFile, PlanScreen, screen};
 use crate::render::{dot, mermaid, words_for_shell};
 use crate::report::error::CommandFailure;
 use crate::report::{self, PlanDocument};
-use crate::review::{PlanReview, ReviewOutcome, Reviewed, comment};
+use crate::review::{PlanReview, ReviewOutcome, Reviewed, comment, html};
 use crate::saved;
 
 pub(super) fn run(args: &ShowArgs, output: &Output) -> Result<Exit, CommandError> {
@@ -46,7 +47,7 @@ fn show(format: ShowFormat, path: &str, checked: &CheckedPlan, output: &Output) 
             output.screen(&screen(&view), Exit::Done)
         }
         ShowFormat::Json => output.raw(&PlanDocument::of(checked).to_text(), Exit::Done),
-        ShowFormat::Markdown => {
+        ShowFormat::Markdown | ShowFormat::Html => {
             let document = PlanDocument::of(checked);
             let plan = PlanReview {
                 checked,
@@ -54,8 +55,9 @@ fn show(format: ShowFormat, path: &str, checked: &CheckedPlan, output: &Output) 
                 document,
                 clients: BTreeMap::new(),
                 open_run: None,
+                rehearsal: None,
             };
-            let reviewed = Reviewed {
+            let mut reviewed = Reviewed {
                 file: path,
                 name: checked.plan().ensemble.clone(),
                 ensemble: Some(&checked.plan().ensemble),
@@ -64,7 +66,13 @@ fn show(format: ShowFormat, path: &str, checked: &CheckedPlan, output: &Output) 
                 lines: BTreeMap::new(),
                 outcome: ReviewOutcome::Plan(Box::new(plan)),
             };
-            output.raw(&comment(&[reviewed]), Exit::Done)
+            let text = if format == ShowFormat::Html {
+                rehearse_all(std::slice::from_mut(&mut reviewed));
+                html(&[reviewed])
+            } else {
+                comment(&[reviewed])
+            };
+            output.raw(&text, Exit::Done)
         }
         ShowFormat::Mermaid => output.screen(&mermaid::mermaid(checked), Exit::Done),
         ShowFormat::Dot => output.screen(&dot::dot(checked), Exit::Done),

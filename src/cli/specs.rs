@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::CommandError;
 use super::file_kind::not_a_spec;
-use crate::model::latin_1;
+use crate::model::{ServerId, latin_1};
 use crate::render::complaints;
 use crate::report::error::{CommandFailure, places};
 use crate::report::read_plan;
@@ -18,6 +18,25 @@ pub(super) struct Loaded {
     /// Its path, as it was typed.
     pub(super) path: String,
     pub(super) spec: Result<Spec, CommandError>,
+}
+
+impl Loaded {
+    /// The label of its ensemble; `None` where it cannot be used.
+    pub(super) fn ensemble(&self) -> Option<&str> {
+        self.spec.as_ref().ok().map(|spec| spec.ensemble.as_str())
+    }
+
+    /// The label of its ensemble, also where the file is wrong elsewhere; its path where it has none.
+    pub(super) fn name(&self) -> String {
+        let label = self.ensemble().map(str::to_owned).or_else(|| label_of(&self.path));
+        label.unwrap_or_else(|| self.path.clone())
+    }
+
+    /// The lines on which its servers begin, from 1.
+    pub(super) fn lines(&self) -> BTreeMap<ServerId, usize> {
+        let servers = self.spec.iter().flat_map(|spec| &spec.servers);
+        servers.map(|(id, server)| (*id, server.line)).collect()
+    }
 }
 
 /// Files larger than this are not read as text.

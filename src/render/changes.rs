@@ -171,6 +171,14 @@ pub fn config_diff(plan: &Plan) -> Text {
     membership_diff([&base.membership, &plan.target], titles)
 }
 
+/// Every line of the configuration before and after a plan, with whether it stays.
+pub fn config_lines(plan: &Plan) -> Vec<(ChangeTag, String)> {
+    let texts = [&plan.facts.base.membership, &plan.target].map(ToString::to_string);
+    let [before, after] = [0, 1].map(|at| texts[at].lines().collect::<Vec<_>>());
+    let diff = TextDiff::from_slices(&before, &after);
+    diff.iter_all_changes().map(|change| (change.tag(), change.value().to_owned())).collect()
+}
+
 /// Two memberships as a unified diff; nothing where they are the same.
 pub(super) fn membership_diff([before, after]: [&Membership; 2], [from, to]: [String; 2]) -> Text {
     text_diff("Configuration", [&before.to_string(), &after.to_string()], [from, to])

@@ -80,6 +80,11 @@ fn of(plan: &Plan) -> impl Iterator<Item = Command<'_>> {
     plan.steps().filter_map(command)
 }
 
+/// The steps that run a command, each with the words that apply hands to the system.
+pub fn command_lines(plan: &Plan) -> Vec<(&Step, String)> {
+    of(plan).map(|Command { step, argv }| (step, argv)).collect()
+}
+
 fn named(steps: &[&Step]) -> String {
     let mut names: Vec<String> = steps.iter().take(SHOWN).map(|step| step.id.to_string()).collect();
     if let Some(more) = steps.len().checked_sub(SHOWN).filter(|more| *more > 0) {

@@ -81,4 +81,6 @@ pub use phrases::{
 pub use predicted::below as words_for_prediction;
 pub use table::{Align, Column, Table};
 pub use text::{Line, Style, Text, escape};
-pub use why::step as words_for_step;
+pub use why::{
+    edge_phrase as words_for_edge, phrase_in as words_for_reason, step as words_for_step,
+};

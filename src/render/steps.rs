@@ -123,7 +123,7 @@ fn waives_overlap(checked: &CheckedPlan) -> bool {
 const BELOW: usize = 4;
 
 /// The steps in their order, each with its reason.
-pub(super) fn reasoned(checked: &CheckedPlan) -> Vec<PlanNode<'_>> {
+pub fn reasoned(checked: &CheckedPlan) -> Vec<PlanNode<'_>> {
     let mut reasoned: Vec<PlanNode<'_>> = checked.plan().graph().node_weights().copied().collect();
     // Where they go side by side, all starts stand before all waits: each reason is said once.
     for side_by_side in reasoned.chunk_by_mut(|one, next| std::ptr::eq(one.phase, next.phase)) {

@@ -69,7 +69,7 @@ pub(super) const fn phrase(reason: StepReason) -> &'static str {
 }
 
 /// The phrase of a reason in that plan: it names no kind of step that the plan does not have.
-pub(super) fn phrase_in(plan: &Plan, reason: StepReason) -> &'static str {
+pub fn phrase_in(plan: &Plan, reason: StepReason) -> &'static str {
     let stops = |step: &Step| matches!(step.action, Action::Stop(_) | Action::AskToStop(_));
     let only_joins = |kind: ChangeKind| matches!(kind, ChangeKind::Join | ChangeKind::Promote);
     let is_left = plan.changes.iter().any(|change| !only_joins(change.kind));
@@ -84,7 +84,7 @@ pub(super) fn phrase_in(plan: &Plan, reason: StepReason) -> &'static str {
 }
 
 /// The phrase of the reason why one step waits for another.
-pub(super) const fn edge_phrase(reason: EdgeReason) -> &'static str {
+pub const fn edge_phrase(reason: EdgeReason) -> &'static str {
     match reason {
         EdgeReason::ConfigVersion => {
             "each reconfig starts from the config version of the one before"

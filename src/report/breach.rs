@@ -42,6 +42,11 @@ pub(super) fn breaches(breaches: &[Breach], findings: &[Finding]) -> Vec<BreachE
 }
 
 impl BreachEntry {
+    /// Of breaches: each cause, then what the same thing is behind.
+    pub fn all(broken: &[Breach], findings: &[Finding]) -> Vec<Self> {
+        breaches(broken, findings)
+    }
+
     fn of(breach: &Breach, cause: Option<usize>, findings: &[Finding]) -> Self {
         let Breach { law: _, step, path, detail } = breach;
         Self {

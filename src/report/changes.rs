@@ -136,6 +136,19 @@ impl From<ChangeKind> for ChangeAction {
     }
 }
 
+impl ServerEntry {
+    /// Its role and its addresses, in a few words.
+    pub fn in_short(&self) -> String {
+        let role = match self.role {
+            RoleWord::Participant => Role::Participant,
+            RoleWord::Observer => Role::Observer,
+        };
+        let Self { host, quorum_port, election_port, .. } = self;
+        let clients = self.client_port.map(|port| format!(", clients at {port}"));
+        format!("{role} {host}:{quorum_port}:{election_port}{}", clients.unwrap_or_default())
+    }
+}
+
 impl From<&Server> for ServerEntry {
     fn from(server: &Server) -> Self {
         let Server { id: _, peers, role, client, secure_client, place } = server;

@@ -41,14 +41,7 @@ pub fn annotations(reviewed: &[Reviewed<'_>]) -> String {
 pub fn outputs(reviewed: &[Reviewed<'_>], exit_code: u8) -> String {
     let worst = reviewed.iter().map(Reviewed::verdict).max();
     let word = worst.unwrap_or(ReviewVerdict::Unchanged).word();
-    let changes: usize = reviewed
-        .iter()
-        .map(|one| match &one.outcome {
-            ReviewOutcome::Plan(plan) => plan.document.changes.len(),
-            ReviewOutcome::Refusal(refused) => refused.changes.len(),
-            ReviewOutcome::Valid | ReviewOutcome::FirstQuorum(_) | ReviewOutcome::Error(_) => 0,
-        })
-        .sum();
+    let changes: usize = reviewed.iter().filter_map(Reviewed::changes).sum();
     let plan_id = match reviewed {
         [Reviewed { outcome: ReviewOutcome::Plan(plan), .. }] => {
             saved::plan_id(plan.checked.plan())

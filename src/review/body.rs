@@ -95,7 +95,7 @@ fn first_quorum(first: &FirstQuorumDocument) -> (String, Vec<Part>) {
 }
 
 fn failure(error: &ErrorDocument, file: &str) -> (String, Vec<Part>) {
-    let head = format!("**Failed: {}.** {} gives no plan.\n\n", error.code.word(), code(file));
+    let head = format!("**Failed: {}**, for {}.\n\n", error.code.word(), code(file));
     let shown = screen(&error.text);
     let hints = error.hints.iter().filter(|hint| !error.text.contains(hint.as_str()));
     let hints: Vec<String> = hints.map(|hint| format!("- {}", prose(hint))).collect();

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use super::body::{body, verdict};
 use super::budget::{LONGEST, Part, fit};
 use super::escape::{code, html, prose};
-use super::{ReviewOutcome, ReviewVerdict, Reviewed};
+use super::{ReviewVerdict, Reviewed};
 use crate::render::words_for_count;
 
 /// The table takes at most this much, so that the worst can be shown below it.
@@ -17,12 +17,12 @@ const LEAST: usize = 900;
 /// The comment of these specs.
 pub(super) fn comment(reviewed: &[Reviewed<'_>]) -> String {
     let mut worst_first: Vec<&Reviewed<'_>> = reviewed.iter().collect();
-    worst_first.sort_by_key(|one| (Reverse(one.verdict()), tolerance(one)));
+    worst_first.sort_by_key(|one| (Reverse(one.verdict()), one.lowest_tolerance()));
     let mut out = format!("<!-- zkplan -->\n### zkplan: {}\n\n", title(&worst_first));
     let rows = worst_first.iter().map(|one| row(one)).collect();
     let header = "| ensemble | spec | verdict | changes | exit |\n|---|---|---|---|--:|";
     let table = Part::of_rows("specs", "spec", rows).headed(vec![header.to_owned()]);
-    out.push_str(&fit(&[table], TABLE, "Plan fewer specs at once."));
+    out.push_str(&fit(&[table], TABLE, "Give fewer specs at once."));
     let said = worst_first.iter().filter(|one| one.verdict() != ReviewVerdict::Unchanged);
     let mut left: Vec<&&Reviewed<'_>> = said.collect();
     while let Some(one) = left.first() {
@@ -36,9 +36,22 @@ pub(super) fn comment(reviewed: &[Reviewed<'_>]) -> String {
     }
     if !left.is_empty() {
         let count = words_for_count(left.len(), "spec");
-        out.extend(["Not shown in detail: ", &count, ". Plan them one by one.\n"]);
+        out.extend(["Not shown in detail: ", &count, ". Give them one by one.\n"]);
     }
     out
+}
+
+/// The list of these files in Markdown, each with the link to its own, the worst first.
+pub fn markdown_index(files: &[(&Reviewed<'_>, String)]) -> String {
+    let mut worst_first: Vec<&(&Reviewed<'_>, String)> = files.iter().collect();
+    worst_first.sort_by_key(|(one, _)| (Reverse(one.verdict()), one.lowest_tolerance()));
+    let all: Vec<&Reviewed<'_>> = worst_first.iter().map(|(one, _)| *one).collect();
+    let head = "| ensemble | spec | verdict | changes | exit |\n|---|---|---|---|--:|";
+    let rows = worst_first
+        .iter()
+        .map(|(one, link)| row_named(one, &format!("[{}]({link})", prose(&one.name))));
+    let rows: Vec<String> = rows.collect();
+    format!("<!-- zkplan -->\n### zkplan: {}\n\n{head}\n{}\n", title(&all), rows.join("\n"))
 }
 
 /// How many came to what, the worst first.
@@ -49,26 +62,13 @@ fn title(worst_first: &[&Reviewed<'_>]) -> String {
     format!("{} of {}", counts.join(", "), words_for_count(worst_first.len(), "spec"))
 }
 
-/// Of plans, the one with the lowest tolerance is the worst.
-fn tolerance(one: &Reviewed<'_>) -> i64 {
-    match &one.outcome {
-        ReviewOutcome::Plan(plan) => plan.document.summary.tolerates_failures,
-        ReviewOutcome::Valid
-        | ReviewOutcome::Refusal(_)
-        | ReviewOutcome::FirstQuorum(_)
-        | ReviewOutcome::Error(_) => 0,
-    }
+fn row(one: &Reviewed<'_>) -> String {
+    row_named(one, &code(&one.name))
 }
 
-fn row(one: &Reviewed<'_>) -> String {
-    let changes = match &one.outcome {
-        ReviewOutcome::Plan(plan) => plan.document.changes.len().to_string(),
-        ReviewOutcome::Refusal(refused) => refused.changes.len().to_string(),
-        ReviewOutcome::Valid | ReviewOutcome::FirstQuorum(_) | ReviewOutcome::Error(_) => {
-            String::new()
-        }
-    };
-    let [name, file] = [&one.name, one.file].map(code);
+fn row_named(one: &Reviewed<'_>, name: &str) -> String {
+    let changes = one.changes().map(|count| count.to_string()).unwrap_or_default();
+    let file = code(one.file);
     let verdict = prose(&verdict(one));
     format!("| {name} | {file} | {verdict} | {changes} | {} |", one.exit_code)
 }

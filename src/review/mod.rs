@@ -1,4 +1,4 @@
-//! What reviewers read in a forge: comments of pull requests, annotations, test reports.
+//! What reviewers read in a forge: comments of pull requests, pages, annotations, test reports.
 //!
 //! In: documents of `report`, and the plan that they are of. Out: text. Nothing here decides or counts
 //! anew; sentences come with the documents. Text from specs and ensembles passes through `escape`,
@@ -9,6 +9,7 @@ mod body;
 mod budget;
 mod comment;
 mod escape;
+mod html;
 mod junit;
 mod lists;
 mod many;
@@ -19,7 +20,9 @@ use std::collections::BTreeMap;
 
 pub use annotations::{annotations, outputs};
 pub use comment::comment;
+pub use html::{html, html_index};
 pub use junit::junit;
+pub use many::markdown_index;
 pub use record::{record, record_of_all};
 
 use crate::check::CheckedPlan;
@@ -28,6 +31,7 @@ use crate::plan::Done;
 use crate::render::words_for_shell;
 use crate::report::error::ErrorDocument;
 use crate::report::first_quorum::FirstQuorumDocument;
+use crate::report::rehearsal::RehearsalDocument;
 use crate::report::{FindingEntry, PlanDocument, RefusalDocument};
 
 /// What came of one spec, or of a saved plan.
@@ -77,6 +81,8 @@ pub struct PlanReview<'a> {
     pub clients: BTreeMap<ServerId, u64>,
     /// The run of this plan that is open.
     pub open_run: Option<ReviewedRun<'a>>,
+    /// What came of its rehearsal, where it was rehearsed.
+    pub rehearsal: Option<RehearsalDocument>,
 }
 
 /// How far an open run is.
@@ -129,6 +135,26 @@ impl<'a> Reviewed<'a> {
         let outcome = ReviewOutcome::Error(Box::new(error));
         let (ensemble, lines) = (None, BTreeMap::new());
         Self { file, name, ensemble, exit_code, again, lines, outcome }
+    }
+
+    /// The lowest tolerance of a plan; of what is no plan, 0. Of two plans, the one with the lower is worse.
+    fn lowest_tolerance(&self) -> i64 {
+        match &self.outcome {
+            ReviewOutcome::Plan(plan) => plan.document.summary.tolerates_failures,
+            ReviewOutcome::Valid
+            | ReviewOutcome::Refusal(_)
+            | ReviewOutcome::FirstQuorum(_)
+            | ReviewOutcome::Error(_) => 0,
+        }
+    }
+
+    /// How many servers a plan changes; `None` of what is neither a plan nor a refusal.
+    fn changes(&self) -> Option<usize> {
+        match &self.outcome {
+            ReviewOutcome::Plan(plan) => Some(plan.document.changes.len()),
+            ReviewOutcome::Refusal(refused) => Some(refused.changes.len()),
+            ReviewOutcome::Valid | ReviewOutcome::FirstQuorum(_) | ReviewOutcome::Error(_) => None,
+        }
     }
 
     /// What came of it, in one word.

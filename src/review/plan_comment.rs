@@ -50,8 +50,7 @@ pub(super) fn head(plan: &PlanReview<'_>, file: &str) -> String {
     if !document.steps.is_empty() {
         paragraphs.push(prose(&document.summary.text));
     }
-    let predicted = words_for_prediction(&document.summary.prediction, facts.leader, WIDE);
-    paragraphs.extend(sentences(&predicted));
+    paragraphs.extend(predicted(plan).map(|said| prose(&said)));
     if let Some(run) = open_run {
         let seen = if run.is_certain { "" } else { AS_FAR_AS_SEEN };
         let progress = words_for_progress(checked.plan(), run.done);
@@ -65,11 +64,13 @@ pub(super) fn head(plan: &PlanReview<'_>, file: &str) -> String {
     paragraphs.join("\n\n") + "\n\n"
 }
 
-/// The lines of a paragraph in one; nothing where there are none.
-fn sentences(text: &Text) -> Option<String> {
+/// The time that it is expected to take, in one sentence; nothing where it is not predicted.
+pub(super) fn predicted(plan: &PlanReview<'_>) -> Option<String> {
+    let leader = plan.checked.plan().facts.leader;
+    let text = words_for_prediction(&plan.document.summary.prediction, leader, WIDE);
     let text = text.to_string_with(false);
     let words: Vec<&str> = text.split_whitespace().collect();
-    (!words.is_empty()).then(|| prose(&words.join(" ")))
+    (!words.is_empty()).then(|| words.join(" "))
 }
 
 /// Everything else, in the order in which it gives way last.
@@ -167,7 +168,7 @@ fn step_of<'a>(plan: &'a Plan, entry: &StepEntry) -> Option<&'a Step> {
 /// How many clients are connected now where a step ends connections, as far as that was seen: where a
 /// server is stopped, is restarted or gets another address. A leader change ends all of them. At a gate
 /// those count that have to move.
-fn clients_of(plan: &PlanReview<'_>, entry: &StepEntry) -> String {
+pub(super) fn clients_of(plan: &PlanReview<'_>, entry: &StepEntry) -> String {
     let base = &plan.checked.plan().facts.base.membership;
     let moved = || entry.changes.iter().filter(|change| change.change == "readdress");
     let of: BTreeSet<ServerId> = match entry.action {

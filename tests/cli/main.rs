@@ -12,6 +12,7 @@ mod files;
 mod forges;
 mod joiners;
 mod other_plans;
+mod pages;
 mod readme;
 mod recover;
 mod rehearse;
