@@ -10,7 +10,9 @@ use clap_complete::Shell;
 pub(super) use super::access_args::{AccessArgs, SchemeArg};
 pub(super) use super::apply_args::{ApplyArgs, Approval, AutoApprove, DEFAULT_TIMEOUT};
 use super::digest_args::DigestArgs;
-pub(super) use super::formats::{Format, HistoryFormat, ShowFormat, TextOrJson, ValidateFormat};
+pub(super) use super::formats::{
+    DriftFormat, Format, HistoryFormat, ShowFormat, TextOrJson, ValidateFormat,
+};
 use super::joiner_args::JoinerArgs;
 use super::recover_args::RecoverArgs;
 use super::rollback_args::RollbackArgs;
@@ -241,8 +243,8 @@ pub(super) struct DriftArgs {
     pub(super) fail_on: FailOn,
 
     /// What to print
-    #[arg(long, value_enum, default_value_t = TextOrJson::Text)]
-    pub(super) format: TextOrJson,
+    #[arg(long, value_enum, default_value_t = DriftFormat::Text)]
+    pub(super) format: DriftFormat,
 }
 
 /// What counts for the exit code of drift.

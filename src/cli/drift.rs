@@ -3,22 +3,23 @@
 use futures::future::join_all;
 
 use super::accepting::Accepts;
-use super::args::{DriftArgs, FailOn, TextOrJson};
+use super::args::{DriftArgs, DriftFormat, FailOn};
 use super::error::CommandError;
 use super::exit::Exit;
 use super::journal::{self, OpenRuns};
 use super::output::Output;
 use super::specs::{self, Loaded};
-use super::{live, retired};
+use super::{forge, live, retired};
 use crate::apply::access::Named;
 use crate::document::{Document as _, canonical};
 use crate::drift::{Applied, Difference, DriftSeverity, differences};
 use crate::observe::{Facts, Observation, Question, observe_confirmed};
-use crate::render::Text;
 use crate::render::drift::{DriftRow, DriftScreen, screen, table};
 use crate::render::unreachable::{self, Reached};
+use crate::render::{Text, words_for_shell};
 use crate::report::drift::DriftDocument;
 use crate::report::{FleetDocument, FleetMember};
+use crate::review::{ReviewOutcome, Reviewed, comment, html, junit};
 
 /// What was seen of one ensemble.
 struct Seen {
@@ -43,8 +44,12 @@ pub(super) fn run(args: &DriftArgs, output: &Output) -> Result<Exit, CommandErro
         .map(|((loaded, seen), exit)| (loaded, seen, exit))
         .collect();
     Ok(match args.format {
-        TextOrJson::Text => output.screen(&texts(&ended, output.width), worst),
-        TextOrJson::Json => output.raw(&documents(&ended, worst, output.width), worst),
+        DriftFormat::Text => output.screen(&texts(&ended, output.width), worst),
+        DriftFormat::Json => output.raw(&documents(&ended, worst, output.width), worst),
+        DriftFormat::Markdown => output.raw(&comment(&reviewed(&ended, output.width)), worst),
+        DriftFormat::Html => output.raw(&html(&reviewed(&ended, output.width)), worst),
+        DriftFormat::Github => forge::github(&reviewed(&ended, output.width), worst, output),
+        DriftFormat::Junit => output.raw(&junit("drift", &reviewed(&ended, output.width)), worst),
     })
 }
 
@@ -109,7 +114,7 @@ fn view<'a>(loaded: &'a Loaded, seen: &'a Seen, width: usize) -> Option<DriftScr
 
 fn row<'a>((loaded, seen, exit): &Ended<'a>) -> DriftRow<'a> {
     DriftRow {
-        ensemble: loaded.spec.as_ref().ok().map(|spec| spec.ensemble.as_str()),
+        ensemble: loaded.ensemble(),
         spec: &loaded.path,
         differences: seen.as_ref().ok().map(|seen| &seen.differences[..]),
         exit_code: exit.code(),
@@ -129,6 +134,29 @@ fn texts(ended: &[Ended<'_>], width: usize) -> Text {
     all
 }
 
+/// What came of each spec, as a forge shows it.
+fn reviewed<'a>(ended: &[Ended<'a>], width: usize) -> Vec<Reviewed<'a>> {
+    let of = |(loaded, seen, exit): &Ended<'a>| {
+        let view = seen.as_ref().ok().and_then(|seen| view(loaded, seen, width));
+        Reviewed {
+            file: &loaded.path,
+            name: loaded.name(),
+            ensemble: loaded.ensemble(),
+            exit_code: exit.code(),
+            again: format!("zkplan drift {}", words_for_shell(&loaded.path)),
+            lines: loaded.lines(),
+            outcome: match (view, seen) {
+                (Some(view), _) => {
+                    ReviewOutcome::Drift(Box::new(DriftDocument::of(&view, exit.code())))
+                }
+                (None, Err(error)) => ReviewOutcome::Error(Box::new(error.to_document())),
+                (None, Ok(_)) => unreachable!("a spec was read before its ensemble was seen"),
+            },
+        }
+    };
+    ended.iter().map(of).collect()
+}
+
 fn documents(ended: &[Ended<'_>], worst: Exit, width: usize) -> String {
     let member = |(loaded, seen, exit): &Ended<'_>| {
         let view = seen.as_ref().ok().and_then(|seen| view(loaded, seen, width));
@@ -139,7 +167,7 @@ fn documents(ended: &[Ended<'_>], worst: Exit, width: usize) -> String {
         };
         FleetMember {
             spec: loaded.path.clone(),
-            ensemble: loaded.spec.as_ref().ok().map(|spec| spec.ensemble.clone()),
+            ensemble: loaded.ensemble().map(str::to_owned),
             exit_code: exit.code(),
             document,
         }

@@ -50,6 +50,24 @@ pub(super) enum ShowFormat {
     Dot,
 }
 
+/// What can be printed of how ensembles differ from their specs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum DriftFormat {
+    /// For people
+    Text,
+    /// What differs, or the error
+    Json,
+    /// The same as a comment or an issue of a forge
+    Markdown,
+    /// The same as a page
+    Html,
+    /// Annotations for GitHub Actions; also the step summary and the outputs `verdict`, `changes` (how
+    /// many things differ) and `exit`
+    Github,
+    /// A test report with a case for each spec; drift is a failure
+    Junit,
+}
+
 /// What can be printed of whether specs are valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum ValidateFormat {

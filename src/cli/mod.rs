@@ -83,7 +83,9 @@ pub use error::{exit_of_breaches, exit_of_error};
 pub use exit::Exit;
 pub use version::Build;
 
-use self::args::{Cli, Command, Format, HistoryFormat, ShowFormat, TextOrJson, ValidateFormat};
+use self::args::{
+    Cli, Command, DriftFormat, Format, HistoryFormat, ShowFormat, TextOrJson, ValidateFormat,
+};
 use self::error::CommandError;
 use self::output::Output;
 use self::version::VersionArgs;
@@ -173,6 +175,16 @@ fn fail(cli: &Cli, error: &CommandError, output: &Output) -> Exit {
 fn reviewed(command: &Command) -> Option<(Format, &[PathBuf], &'static str)> {
     match command {
         Command::Plan(args) => Some((args.format, &args.specs, "plan")),
+        Command::Drift(args) => {
+            let format = match args.format {
+                DriftFormat::Text | DriftFormat::Json => return None,
+                DriftFormat::Markdown => Format::Markdown,
+                DriftFormat::Html => Format::Html,
+                DriftFormat::Github => Format::Github,
+                DriftFormat::Junit => Format::Junit,
+            };
+            Some((format, &args.specs, "drift"))
+        }
         Command::Show(args) if args.format == ShowFormat::Markdown => {
             Some((Format::Markdown, slice::from_ref(&args.plan), "show"))
         }
@@ -192,7 +204,7 @@ fn is_json(command: &Command) -> bool {
         Command::Validate(args) => args.format == ValidateFormat::Json,
         Command::Preflight(args) => args.format == TextOrJson::Json,
         Command::Status(args) => args.format == TextOrJson::Json,
-        Command::Drift(args) => args.format == TextOrJson::Json,
+        Command::Drift(args) => args.format == DriftFormat::Json,
         Command::Plan(args) => args.format == Format::Json,
         Command::Rollback(args) => args.format == TextOrJson::Json,
         Command::Show(args) => args.format == ShowFormat::Json,

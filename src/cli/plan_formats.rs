@@ -128,7 +128,7 @@ fn plan<'a>(
 }
 
 /// The work that the rehearsals of a page may cost, as [`rehearsal::RehearsalLimits`] counts: every failure
-/// of most plans, in less than a second.
+/// of a plan that moves five servers, in a second or so.
 const BESIDE_A_PAGE: u64 = 20_000;
 
 /// Simulates single failures of each plan that has steps and is not begun, for the pages of all of them.
@@ -162,7 +162,9 @@ pub(super) fn documents(reviewed: &[Reviewed<'_>], exit: Exit) -> String {
             ReviewOutcome::Refusal(refused) => refused.to_value(),
             ReviewOutcome::FirstQuorum(first) => first.to_value(),
             ReviewOutcome::Error(error) => error.to_value(),
-            ReviewOutcome::Valid => unreachable!("specs were planned for"),
+            ReviewOutcome::Valid | ReviewOutcome::Drift(_) => {
+                unreachable!("specs were planned for")
+            }
         },
     };
     let all: Vec<FleetMember> = reviewed.iter().map(of).collect();

@@ -14,23 +14,23 @@ use crate::render::drift::{self as words, DriftScreen};
 #[serde(rename_all = "camelCase")]
 pub struct DriftDocument {
     /// The label of the ensemble.
-    ensemble: String,
+    pub ensemble: String,
     /// The spec, as it was typed.
-    spec: String,
+    pub spec: String,
     /// Whether the ensemble is not as the spec wants it.
-    drift: bool,
+    pub drift: bool,
     /// The config version now, in hex as ZooKeeper prints it.
-    config_version: String,
+    pub config_version: String,
     /// The last run that was completed; `null` where none is on record, or the journal was not read.
-    last_applied: Option<LastAppliedEntry>,
+    pub last_applied: Option<LastAppliedEntry>,
     /// What differs, the weightiest first.
-    differences: Vec<DifferenceEntry>,
+    pub differences: Vec<DifferenceEntry>,
     /// The command that comes next; `null` where nothing is to be done.
-    next: Option<String>,
+    pub next: Option<String>,
     /// The exit code that the spec has alone.
-    exit_code: u8,
+    pub exit_code: u8,
     /// The same in one sentence, for people.
-    text: String,
+    pub text: String,
 }
 
 impl Document for DriftDocument {
@@ -42,19 +42,19 @@ impl Document for DriftDocument {
 #[serde(rename_all = "camelCase")]
 pub struct LastAppliedEntry {
     /// Its number.
-    run: u64,
+    pub run: u64,
     /// Its plan.
-    plan_id: String,
+    pub plan_id: String,
     /// Who opened it, for people.
-    by: String,
+    pub by: String,
     /// Why, where that was said; else `null`.
-    reason: Option<String>,
+    pub reason: Option<String>,
     /// When it was completed, as the clock of that host had it.
-    at: String,
+    pub at: String,
     /// The config version that a run of zkplan made last; `null` where none is on record.
-    config_version: Option<String>,
+    pub config_version: Option<String>,
     /// Whether an operator is proven to have written this, and it does not only look so.
-    proven: bool,
+    pub proven: bool,
 }
 
 /// One thing that is not as it is wanted.
@@ -64,27 +64,27 @@ pub struct DifferenceEntry {
     /// What it is: `member`, `configVersion`, `setting`, `membersDown`, `openRun`, `retiredServes`,
     /// `retiredRuns`, `membersRetired`, `journalUnread`, or the code of a finding. A minor version may
     /// add some.
-    code: String,
+    pub code: String,
     /// How much it weighs.
-    severity: SeverityWord,
+    pub severity: SeverityWord,
     /// Whose change it is, as far as the journal tells.
-    changed_by: ChangedByWord,
+    pub changed_by: ChangedByWord,
     /// The servers that it is about.
-    servers: Vec<ServerId>,
+    pub servers: Vec<ServerId>,
     /// What a plan would do to the server; `null` where it is no member's line that differs.
-    action: Option<ChangeAction>,
+    pub action: Option<ChangeAction>,
     /// The server as the spec wants it; `null` where it wants none.
-    wanted: Option<ServerEntry>,
+    pub wanted: Option<ServerEntry>,
     /// The server as it is; `null` where it is no member.
-    live: Option<ServerEntry>,
+    pub live: Option<ServerEntry>,
     /// The server after the last run; `null` where it was no member, or that is not known.
-    applied: Option<ServerEntry>,
+    pub applied: Option<ServerEntry>,
     /// The run that it is about; `null` where it is about none.
-    run: Option<u64>,
+    pub run: Option<u64>,
     /// What it is, for people.
-    text: String,
+    pub text: String,
     /// Whose change it is and what shows that, for people; may be empty.
-    evidence: String,
+    pub evidence: String,
 }
 
 /// How much a difference weighs.

@@ -3,10 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use super::drifted::sentences;
 use super::plan_comment::verdict as verdict_of_plan;
 use super::{PlanReview, ReviewOutcome, ReviewVerdict, Reviewed};
 use crate::model::ServerId;
 use crate::render::escape;
+use crate::report::drift::{DifferenceEntry, DriftDocument, SeverityWord};
 use crate::report::error::ErrorDocument;
 use crate::report::{FindingEntry, RefusalDocument, Severity};
 use crate::saved;
@@ -60,6 +62,7 @@ fn of(one: &Reviewed<'_>) -> Vec<Annotation> {
             let weight = if first.possible { Weight::Notice } else { Weight::Error };
             vec![whole(weight, format!("zkplan {}: standalone", one.name), &first.text)]
         }
+        ReviewOutcome::Drift(drift) => of_drift(one, drift),
         ReviewOutcome::Error(error) => of_error(one, error),
     }
 }
@@ -94,6 +97,25 @@ fn of_refusal(one: &Reviewed<'_>, refused: &RefusalDocument) -> Vec<Annotation> 
     });
     let broken: Vec<Annotation> = broken.collect();
     std::iter::once(said).chain(broken).chain(of_findings(one, &refused.findings)).collect()
+}
+
+/// What differs, each at the line of its server. A warning weighs less, whatever counts for the exit code.
+fn of_drift(one: &Reviewed<'_>, drift: &DriftDocument) -> Vec<Annotation> {
+    let note = |difference: &DifferenceEntry| {
+        let (weight, word) = match difference.severity {
+            SeverityWord::Drift => (Weight::Error, "drift"),
+            SeverityWord::Warning => (Weight::Warning, "warning"),
+        };
+        Annotation {
+            weight,
+            line: line(one, &difference.servers.iter().copied().collect()),
+            column: None,
+            title: format!("zkplan {}: {word}", one.name),
+            text: sentences(difference),
+        }
+    };
+    let said = whole(Weight::Notice, format!("zkplan {}", one.name), &drift.text);
+    std::iter::once(said).chain(drift.differences.iter().map(note)).collect()
 }
 
 fn of_findings(one: &Reviewed<'_>, findings: &[FindingEntry]) -> Vec<Annotation> {

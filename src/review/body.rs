@@ -3,7 +3,7 @@
 use super::budget::{Part, fit};
 use super::escape::{code, prose};
 use super::lists::{of_changes, of_findings};
-use super::{ReviewOutcome, Reviewed, plan_comment};
+use super::{ReviewOutcome, Reviewed, drifted, plan_comment};
 use crate::report::error::ErrorDocument;
 use crate::report::first_quorum::FirstQuorumDocument;
 use crate::report::{BreachEntry, RefusalDocument, RemedyEntry};
@@ -16,6 +16,7 @@ pub(super) fn body(one: &Reviewed<'_>, room: usize) -> String {
         }
         ReviewOutcome::Refusal(refused) => refusal(refused),
         ReviewOutcome::FirstQuorum(first) => first_quorum(first),
+        ReviewOutcome::Drift(drift) => drifted::comment(drift),
         ReviewOutcome::Error(error) => failure(error, one.file),
         ReviewOutcome::Valid => ("**Valid.**\n\n".to_owned(), Vec::new()),
     };
@@ -35,6 +36,7 @@ pub(super) fn verdict(one: &Reviewed<'_>) -> String {
         ReviewOutcome::FirstQuorum(_) => {
             "Standalone: it cannot become the first voter now".to_owned()
         }
+        ReviewOutcome::Drift(drift) => drifted::verdict(drift),
         ReviewOutcome::Valid => "Valid".to_owned(),
         ReviewOutcome::Error(error) => format!("Failed: {}", error.code.word()),
     }

@@ -1,5 +1,6 @@
 //! A test report as `JUnit` writes it: one case for each file.
 
+use super::drifted::sentences;
 use super::escape::xml;
 use super::{ReviewOutcome, ReviewVerdict, Reviewed};
 use crate::report::error::ErrorDocument;
@@ -8,7 +9,8 @@ use crate::report::error::ErrorDocument;
 pub fn junit(command: &str, reviewed: &[Reviewed<'_>]) -> String {
     let cases: Vec<String> = reviewed.iter().map(|one| case(command, one)).collect();
     let of = |verdict| reviewed.iter().filter(|one| one.verdict() == verdict).count();
-    let (failures, errors) = (of(ReviewVerdict::Refused), of(ReviewVerdict::Failed));
+    let failures = of(ReviewVerdict::Refused) + of(ReviewVerdict::Drifted);
+    let errors = of(ReviewVerdict::Failed);
     let counts = format!("tests=\"{}\" failures=\"{failures}\" errors=\"{errors}\"", cases.len());
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"zkplan\" {counts}>\n\
@@ -32,6 +34,17 @@ fn case(command: &str, one: &Reviewed<'_>) -> String {
         ReviewOutcome::FirstQuorum(first) if first.possible => {
             let text = lines(&first.text);
             return format!("{head}>\n      <system-out>{text}</system-out>\n    </testcase>\n");
+        }
+        ReviewOutcome::Drift(drift) => {
+            let said = drift.differences.iter().map(sentences);
+            let said: Vec<String> = std::iter::once(drift.text.clone()).chain(said).collect();
+            if one.verdict() == ReviewVerdict::Unchanged {
+                let text = lines(&said.join("\n"));
+                return format!(
+                    "{head}>\n      <system-out>{text}</system-out>\n    </testcase>\n"
+                );
+            }
+            ("failure", "drift".to_owned(), said)
         }
         ReviewOutcome::Refusal(refused) => {
             let broken = refused.breaches.iter().map(|one| format!("{}: {}", one.code, one.text));

@@ -75,7 +75,7 @@ fn row_named(one: &Reviewed<'_>, name: &str) -> String {
 
 /// One spec, folded; what must not be overlooked is open.
 fn below(one: &Reviewed<'_>, room: usize) -> String {
-    let is_bad = one.verdict() >= ReviewVerdict::Refused;
+    let is_bad = one.verdict() >= ReviewVerdict::Drifted;
     let open = if is_bad { " open" } else { "" };
     let (name, word) = (html(&one.name), one.verdict().word());
     let head = format!("<details{open}><summary><b>{name}</b>: {word}</summary>\n\n");

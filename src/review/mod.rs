@@ -8,6 +8,7 @@ mod annotations;
 mod body;
 mod budget;
 mod comment;
+mod drifted;
 mod escape;
 mod html;
 mod junit;
@@ -29,6 +30,7 @@ use crate::check::CheckedPlan;
 use crate::model::ServerId;
 use crate::plan::Done;
 use crate::render::words_for_shell;
+use crate::report::drift::DriftDocument;
 use crate::report::error::ErrorDocument;
 use crate::report::first_quorum::FirstQuorumDocument;
 use crate::report::rehearsal::RehearsalDocument;
@@ -64,6 +66,8 @@ pub enum ReviewOutcome<'a> {
     Refusal(Box<RefusalDocument>),
     /// A standalone server.
     FirstQuorum(Box<FirstQuorumDocument>),
+    /// How the ensemble differs from the spec.
+    Drift(Box<DriftDocument>),
     /// There is nothing to plan for, or to show.
     Error(Box<ErrorDocument>),
 }
@@ -99,10 +103,12 @@ pub struct ReviewedRun<'a> {
 /// What came of a spec, in one word; the worst last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ReviewVerdict {
-    /// A plan without steps, or a spec that is valid.
+    /// A plan without steps, a spec that is valid, or an ensemble as its spec wants it.
     Unchanged,
     /// A plan with steps, or a standalone server that can become the first voter.
     Planned,
+    /// An ensemble with differences that count for the exit code.
+    Drifted,
     /// No plan is safe.
     Refused,
     /// There is nothing to plan for.
@@ -115,6 +121,7 @@ impl ReviewVerdict {
         match self {
             Self::Unchanged => "unchanged",
             Self::Planned => "planned",
+            Self::Drifted => "drifted",
             Self::Refused => "refused",
             Self::Failed => "failed",
         }
@@ -144,15 +151,17 @@ impl<'a> Reviewed<'a> {
             ReviewOutcome::Valid
             | ReviewOutcome::Refusal(_)
             | ReviewOutcome::FirstQuorum(_)
+            | ReviewOutcome::Drift(_)
             | ReviewOutcome::Error(_) => 0,
         }
     }
 
-    /// How many servers a plan changes; `None` of what is neither a plan nor a refusal.
+    /// How many servers a plan changes, or in how many things an ensemble differs; `None` of what has neither.
     fn changes(&self) -> Option<usize> {
         match &self.outcome {
             ReviewOutcome::Plan(plan) => Some(plan.document.changes.len()),
             ReviewOutcome::Refusal(refused) => Some(refused.changes.len()),
+            ReviewOutcome::Drift(drift) => Some(drift.differences.len()),
             ReviewOutcome::Valid | ReviewOutcome::FirstQuorum(_) | ReviewOutcome::Error(_) => None,
         }
     }
@@ -165,6 +174,8 @@ impl<'a> Reviewed<'a> {
             ReviewOutcome::Plan(_) => ReviewVerdict::Planned,
             ReviewOutcome::Refusal(_) => ReviewVerdict::Refused,
             ReviewOutcome::FirstQuorum(first) if first.possible => ReviewVerdict::Planned,
+            ReviewOutcome::Drift(drift) if drift.exit_code == 0 => ReviewVerdict::Unchanged,
+            ReviewOutcome::Drift(_) => ReviewVerdict::Drifted,
             ReviewOutcome::FirstQuorum(_) | ReviewOutcome::Error(_) => ReviewVerdict::Failed,
         }
     }

@@ -91,7 +91,7 @@ fn drift_is_one_issue() {
     assert_eq!(forge.kept("log"), format!("{title}issue 3 edited\n"));
     let issue = forge.kept("issue");
     assert!(issue.contains(&format!("server.{follower}=")), "{issue}");
-    assert!(issue.lines().all(|line| line.starts_with("    ")), "{issue}");
+    assert!(issue.starts_with("<!-- zkplan ") && issue.contains("**Drift.**"), "{issue}");
 }
 
 #[test]

@@ -89,6 +89,7 @@ fn body(one: &Reviewed<'_>, at: &Place) -> Markup {
         ReviewOutcome::Plan(plan) => plan_sections::of_plan(one, plan, at),
         ReviewOutcome::Refusal(refused) => sections::of_refusal(refused, at),
         ReviewOutcome::FirstQuorum(first) => sections::of_first_quorum(first),
+        ReviewOutcome::Drift(drift) => sections::of_drift(drift),
         ReviewOutcome::Error(error) => sections::of_error(error, one.file, at),
     }
 }
@@ -139,6 +140,6 @@ const fn class(verdict: ReviewVerdict) -> &'static str {
     match verdict {
         ReviewVerdict::Unchanged => "plain",
         ReviewVerdict::Planned => "good",
-        ReviewVerdict::Refused | ReviewVerdict::Failed => "bad",
+        ReviewVerdict::Drifted | ReviewVerdict::Refused | ReviewVerdict::Failed => "bad",
     }
 }

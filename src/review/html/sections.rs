@@ -1,11 +1,13 @@
 //! Sections that plans and refusals share, and what stands on the page of what is no plan.
 
 use super::markup::{Element, Markup, cell, code, element, table};
+use crate::report::drift::{DifferenceEntry, DriftDocument, SeverityWord};
 use crate::report::error::ErrorDocument;
 use crate::report::first_quorum::FirstQuorumDocument;
 use crate::report::{
     BreachEntry, ChangeEntry, FindingEntry, RefusalDocument, RemedyEntry, Severity,
 };
+use crate::review::drifted::verdict;
 
 /// Where something stands: the ids of a page with many specs have one beginning for each of them.
 pub(super) struct Place {
@@ -133,6 +135,31 @@ pub(super) fn of_first_quorum(first: &FirstQuorumDocument) -> Markup {
         strip("bad", "Refused: the server is standalone and cannot become the first voter now.")
     };
     all.push(message(&first.text));
+    all
+}
+
+/// How an ensemble differs from its spec.
+pub(super) fn of_drift(drift: &DriftDocument) -> Markup {
+    let class = if drift.drift { "bad" } else { "good" };
+    let mut all = strip(class, &format!("{}. {}", verdict(drift), drift.text));
+    let row = |difference: &DifferenceEntry| {
+        let (class, word) = match difference.severity {
+            SeverityWord::Drift => ("tag bad", "drift"),
+            SeverityWord::Warning => ("tag warn", "warning"),
+        };
+        element("tr")
+            .holding(cell("", element("span").class(class).holding(word)))
+            .holding(cell("", difference.text.as_str()))
+            .holding(cell("", difference.evidence.as_str()))
+    };
+    if !drift.differences.is_empty() {
+        let rows: Markup = drift.differences.iter().map(row).collect();
+        let heads = [("", "weight"), ("", "what differs"), ("", "whose change it is")];
+        all.push(table("What differs", &heads, rows));
+    }
+    if let Some(next) = &drift.next {
+        all.push(element("p").holding("Next: ").holding(code(next)));
+    }
     all
 }
 
