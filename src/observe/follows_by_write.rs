@@ -33,7 +33,11 @@ pub(super) async fn following<E: Ensemble>(
         if left.is_empty() {
             break;
         }
-        let Some(bounds) = write(port, &first.endpoint).await else { return BTreeSet::new() };
+        let bounds = match write(port, &first.endpoint).await {
+            None => write(port, &first.endpoint).await,
+            found => found,
+        };
+        let Some(bounds) = bounds else { return BTreeSet::new() };
         let seen =
             join_all(left.iter().map(|probe| reaches(port, survey, &probe.endpoint, bounds))).await;
         let highest = seen.iter().copied().flatten().max();
@@ -98,6 +102,11 @@ async fn upper_bound<E: Ensemble>(port: &E, at: &Endpoint, highest: Option<Zxid>
     top
 }
 
+/// The last zxid of a server; one that does not answer is asked once more.
 async fn zxid<E: Ensemble>(port: &E, at: &Endpoint) -> Option<Zxid> {
-    Srvr::parse(&port.ask(at, FourLetterWord::Srvr).await.ok()?).zxid
+    let answer = match port.ask(at, FourLetterWord::Srvr).await {
+        Ok(answer) => answer,
+        Err(_) => port.ask(at, FourLetterWord::Srvr).await.ok()?,
+    };
+    Srvr::parse(&answer).zxid
 }

@@ -24,12 +24,19 @@ pub(super) struct LiveEnsemble {
     shown: EnsembleConfig,
     /// Where servers were seen to follow whose own files write it otherwise.
     own_files: BTreeSet<Endpoint>,
+    /// Where servers without reconfigs were seen to follow a leader that has them.
+    at_version_zero: BTreeSet<Endpoint>,
 }
 
 impl LiveEnsemble {
     /// Whether a server runs with the configuration of the ensemble.
     pub(super) fn is_of(&self, probe: &EndpointAnswers) -> bool {
         probe.runs_with(&self.shown) || self.own_files.contains(&probe.endpoint)
+    }
+
+    /// Whether a server was observed to follow although it takes no configuration from the leader.
+    pub(super) fn keeps_its_file(&self, probe: &EndpointAnswers) -> bool {
+        self.at_version_zero.contains(&probe.endpoint)
     }
 
     /// Whether a server has its own file, which may belong to this ensemble, and was not observed
@@ -66,7 +73,9 @@ pub(super) async fn present<E: Ensemble>(
     for probe in survey.counted().filter(|probe| probe.serves()) {
         let Some(theirs) = probe.config().filter(|theirs| theirs.value != shown) else { continue };
         let is_stranger = is_other_lineage(&theirs.value, &shown, id);
-        if is_stranger || probe.has_file_like(&shown) {
+        let is_member = survey.own_id(probe).is_some_and(|id| shown.membership.contains(id));
+        let keeps_its_file = is_member && is_undated(&theirs.value, &shown);
+        if is_stranger || keeps_its_file || probe.has_file_like(&shown) {
             doubtful.push(probe);
         }
         if is_stranger {
@@ -79,13 +88,26 @@ pub(super) async fn present<E: Ensemble>(
             return Err(two_lineages(port, survey, [(mine, &shown), (*probe, theirs)]).await);
         }
     }
-    doubtful.retain(|probe| follow.contains(&probe.endpoint) && probe.has_file_like(&shown));
+    doubtful.retain(|probe| follow.contains(&probe.endpoint));
+    let is_undated = |probe: &&&EndpointAnswers| {
+        probe.config().is_some_and(|theirs| is_undated(&theirs.value, &shown))
+    };
+    let at_version_zero =
+        doubtful.iter().filter(is_undated).map(|probe| probe.endpoint.clone()).collect();
+    doubtful.retain(|probe| probe.has_file_like(&shown));
     Ok(LiveEnsemble {
         config: EnsembleConfig { membership: named(&shown, &doubtful), ..shown.clone() },
         leader: id.map(|id| (id, mine.endpoint.clone())),
         own_files: doubtful.iter().map(|probe| probe.endpoint.clone()).collect(),
+        at_version_zero,
         shown,
     })
+}
+
+/// Whether a server runs without reconfigs beside a leader that has them: its configuration has version
+/// 0, and tells nothing of whom it follows.
+pub(super) fn is_undated(theirs: &EnsembleConfig, ours: &EnsembleConfig) -> bool {
+    theirs.version.is_zero() && !ours.version.is_zero()
 }
 
 /// The members, with a host in place of each wildcard if another file has one. A server's own line

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::future::join_all;
 
 use super::endpoint_answers::EndpointAnswers;
-use super::lineage::LiveEnsemble;
+use super::lineage::{LiveEnsemble, is_undated};
 use super::proof::digests_of;
 use super::survey::Survey;
 use super::{
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::ensemble::four_letter::{Mntr, keeps_local_sessions};
 use crate::ensemble::{Ensemble, FourLetterWord, Mode, NoAnswer, PortState};
-use crate::model::{ConfigVersion, Endpoint, Host, PeerAddress, Role, Server, ServerId, Zxid};
+use crate::model::{Endpoint, Host, PeerAddress, Role, Server, ServerId, Zxid};
 
 /// A server that the observation has to speak of: a member, a wanted server, or both.
 struct Subject<'a> {
@@ -399,10 +399,9 @@ fn status(
             return ServerStatus::ConfigNotInForce;
         }
         // A learner with reconfigs takes the leader's version before it serves.
-        Some(own) if subject.member.is_some() && has_own_file(own.value.version, present) => {
-            return if mode == Mode::Leader {
-                ServerStatus::OtherConfiguration
-            } else if leader_zxid.is_some_and(|target| has_reached(probe, target)) {
+        Some(own) if subject.member.is_some() && is_undated(&own.value, &present.config) => {
+            let has_reached = leader_zxid.is_some_and(|target| has_reached(probe, target));
+            return if has_reached && present.keeps_its_file(probe) {
                 ServerStatus::OwnFile
             } else {
                 ServerStatus::Behind
@@ -424,11 +423,6 @@ fn status(
         // An observer that has not yet become the voter that it is configured to be.
         _ => ServerStatus::OtherConfiguration,
     }
-}
-
-/// Whether a server that runs with this version takes none from the leader.
-fn has_own_file(own: ConfigVersion, present: &LiveEnsemble) -> bool {
-    own.is_zero() && !present.config.version.is_zero()
 }
 
 /// What answers where the spec wants each server.

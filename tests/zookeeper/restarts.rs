@@ -247,9 +247,10 @@ fn members_that_follow_with_the_configuration_of_their_files_are_restarted() {
     crate::show(&plan.stderr);
     plan.exits(2).says(["restart 2 servers, one at a time"]);
     let witness = Witness::of(&ensemble, 1..=3);
-    let apply = desk.apply_spec(&spec).start();
+    let mut apply = desk.apply_spec(&spec).start();
     for id in [1, 2] {
         let what = format!("restart {id}");
+        apply.wait_said(&[&format!("restart-{id} runs")]);
         hook.wait_asked(&what);
         let file = ensemble.file(id, "zoo.cfg");
         let text = fs::read_to_string(&file).expect("its zoo.cfg");

@@ -1,6 +1,6 @@
 //! One ensemble, or two.
 
-use super::fake::{FIRST, FakeEnsemble, at, config, server, voters};
+use super::fake::{FIRST, Fake, FakeEnsemble, at, config, server, voters};
 use super::*;
 use crate::ensemble::{Mode, NoAnswer};
 use crate::observe::{Lineage, TargetEnsemble};
@@ -159,12 +159,25 @@ fn a_member_that_never_activates_it_disagrees() {
 
 #[test]
 fn a_member_without_reconfig_stays_at_version_zero() {
-    let fake = FakeEnsemble::of(voters(&[1, 2, 3], "100000005"));
+    let together = || {
+        let all = voters(&[1, 2, 3], "100000005").into_iter();
+        FakeEnsemble::of(
+            all.map(|server| Fake { commits_with: Some(1), ..server }).collect::<Vec<_>>(),
+        )
+    };
+    let fake = together();
     fake.server(2, |server| server.config = config(&[1, 2, 3], "0"));
     let seen = seen(&fake, &contacts(&[1]));
     assert!(seen.reconfig_disabled);
     assert_eq!(status(&seen, 2), ServerStatus::OwnFile);
     assert!(has(&seen, &FindingKind::MemberKeepsItsFile, Some(2)));
+    // Its leader may be another one, out of sight.
+    let fake = together();
+    fake.server(2, |server| {
+        server.config = config(&[1, 2, 3], "0");
+        server.commits_with = None;
+    });
+    assert_eq!(status(&super::seen(&fake, &contacts(&[1])), 2), ServerStatus::Behind);
     let fake = FakeEnsemble::of(voters(&[1, 2, 3], "0"));
     let all = super::seen(&fake, &contacts(&[1]));
     assert!(all.reconfig_disabled);
