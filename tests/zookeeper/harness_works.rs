@@ -274,5 +274,5 @@ fn a_release_that_cannot_be_had_fails() {
     };
     let why = std::panic::catch_unwind(start).expect_err("there is none");
     let why = why.downcast::<String>().expect("a text");
-    assert!(why.contains("ZooKeeper 0.0.0 cannot be had"), "{why}");
+    assert!(why.contains("zookeeper-0.0.0 cannot be had"), "{why}");
 }

@@ -108,8 +108,8 @@ fn a_dead_machine_is_no_match_and_once_replaced_it_is_warned_of() {
     let stay: Vec<u8> = (1..=4).filter(|id| *id != dead).collect();
     let spec = wanting(&ensemble, stay.clone(), stay.clone());
     desk.plan(&spec, &[]).exits(2).says([
-        format!("stop-{dead} keep server {dead} stopped"),
-        "a removed server that is down must never start with its old data".to_owned(),
+        format!("stop-{dead} make sure server {dead} is stopped"),
+        "a removed server must never start again with its old data".to_owned(),
         "after 3 2 1".to_owned(),
     ]);
     let done = desk.apply_spec(&spec).ends().exits(0).says([
