@@ -85,6 +85,10 @@ fn tiles(plan: &PlanReview<'_>) -> Element {
         summary.servers_added, summary.servers_removed, summary.servers_changed
     );
     let leader = leader_before(plan.checked);
+    let leader_changes = match (summary.leader_changes, summary.may_change_leader) {
+        (0, true) => "0 or 1".to_owned(),
+        (count, _) => count.to_string(),
+    };
     let sent = words_for_count(summary.steps, "step");
     let mut tiles = vec![
         tile("Failures tolerated on the way", lowest.to_string(), tolerance),
@@ -95,7 +99,7 @@ fn tiles(plan: &PlanReview<'_>) -> Element {
         ),
         tile("Servers that change", plan.document.changes.len().to_string(), counts),
         tile("Reconfigs", summary.reconfigs.to_string(), format!("{sent} in all")),
-        tile("Leader changes", summary.leader_changes.to_string(), format!("now: {leader}")),
+        tile("Leader changes", leader_changes, format!("now: {leader}")),
     ];
     if let Some(zone) = &summary.worst_zone {
         let worst = format!("at the worst moment, without zone {}", zone.zone);
@@ -254,7 +258,7 @@ fn steps(plan: &PlanReview<'_>, at: &Place) -> Element {
     let mut note =
         "tolerates: how many voters can fail during the step without stopping writes.".to_owned();
     if has_zones {
-        note.push_str(" zone: how many more can fail if the worst zone is lost.");
+        note.push_str(" zone: how many more can fail after the step if the worst zone is lost.");
     }
     if has_clients {
         note.push_str(" clients: connections now that end with the step.");
