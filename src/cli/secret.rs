@@ -10,14 +10,11 @@ use super::error::{CommandError, interrupted};
 use super::output::Output;
 use crate::apply::access::Recipient;
 use crate::ensemble::{Credential, Ensemble, InClear, SessionTerms};
-use crate::model::{Auth, AuthScheme, Connect, Mechanism, PasswordSource};
+use crate::model::{Auth, AuthScheme, Connect, Mechanism, PASSWORD_VARIABLE, PasswordSource};
 use crate::report::error::CommandFailure;
 
 /// A password file is not read further.
 const MAX_BYTES: u64 = 4096;
-
-/// Where a password comes from that neither a flag nor the file says.
-pub(super) const PASSWORD: &str = "ZKPLAN_PASSWORD";
 
 /// The file that holds it, where it is not in the environment itself.
 pub(super) const PASSWORD_FILE: &str = "ZKPLAN_PASSWORD_FILE";
@@ -67,6 +64,7 @@ fn authenticated(auth: Option<&Auth>, args: &AccessArgs) -> Result<Option<Auth>,
         return Err(CommandError::new(CommandFailure::Usage, what).hint("add --user USER"));
     };
     let from_flag = password_file.clone().map(PasswordSource::File);
+    let password = password.filter(|source| *source != PasswordSource::default());
     let password = from_flag.or(password).unwrap_or_else(from_variables);
     Ok(Some(Auth::of(scheme, user, password)))
 }
@@ -82,11 +80,11 @@ fn from_variables() -> PasswordSource {
 
 /// The source of a password that neither a flag nor the file says.
 fn from_environment(is_set: impl Fn(&str) -> bool) -> PasswordSource {
-    if !is_set(PASSWORD) && is_set(PASSWORD_FILE) {
+    if !is_set(PASSWORD_VARIABLE) && is_set(PASSWORD_FILE) {
         let path = std::env::var_os(PASSWORD_FILE).unwrap_or_default();
         return PasswordSource::File(PathBuf::from(path));
     }
-    PasswordSource::Env(PASSWORD.to_owned())
+    PasswordSource::default()
 }
 
 /// How a password is asked for, and what to do where there is none.
@@ -263,7 +261,7 @@ mod tests {
 
     #[test]
     fn the_variable_goes_before_the_file_that_a_variable_names() {
-        let variable = PasswordSource::Env(PASSWORD.to_owned());
+        let variable = PasswordSource::default();
         assert_eq!(from_environment(|_| false), variable);
         assert_eq!(from_environment(|_| true), variable);
         let named = from_environment(|name| name == PASSWORD_FILE);

@@ -108,6 +108,7 @@ pub enum Auth {
         #[schemars(regex(pattern = "^[^:]+$"))]
         user: String,
         /// Where the password comes from.
+        #[serde(default)]
         password: PasswordSource,
     },
     /// As a user of `SASLAuthenticationProvider`. The password is not sent.
@@ -118,6 +119,7 @@ pub enum Auth {
         #[schemars(regex(pattern = "^[^:]+$"))]
         user: String,
         /// Where the password comes from.
+        #[serde(default)]
         password: PasswordSource,
     },
     /// As the subject of the client certificate, `tls.cert` (`X509AuthenticationProvider`).
@@ -191,6 +193,15 @@ pub enum PasswordSource {
     Env(#[schemars(regex(pattern = "^[A-Za-z_][A-Za-z0-9_]*$"))] String),
     /// From that file.
     File(PathBuf),
+}
+
+/// The variable that holds the password, where nothing else is said.
+pub const PASSWORD_VARIABLE: &str = "ZKPLAN_PASSWORD";
+
+impl Default for PasswordSource {
+    fn default() -> Self {
+        Self::Env(PASSWORD_VARIABLE.to_owned())
+    }
 }
 
 /// Certificate files in PEM; relative paths count from the spec.

@@ -25,7 +25,8 @@ mod timeouts;
 pub use accepted_risk::{AcceptedRisk, acceptable_codes, risk_of};
 pub use config::{ConfigParseError, ConfigVersion, EnsembleConfig, Zxid};
 pub use connect::{
-    Auth, AuthScheme, Connect, Endpoint, Hooks, Mechanism, PasswordSource, Reach, Tls,
+    Auth, AuthScheme, Connect, Endpoint, Hooks, Mechanism, PASSWORD_VARIABLE, PasswordSource,
+    Reach, Tls,
 };
 pub use day::Day;
 pub use folder::Folder;

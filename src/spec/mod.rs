@@ -328,6 +328,17 @@ mod tests {
     }
 
     #[test]
+    fn a_password_without_a_source_comes_from_the_usual_variable() {
+        for scheme in ["digest", "sasl, mechanism: DIGEST-MD5"] {
+            let auth = format!("connect: {{ auth: {{ scheme: {scheme}, user: super }} }}\n");
+            let text = format!("{PLAIN}  - {{ id: 1, host: a }}\n{auth}");
+            let auth = parse("f.yaml", &text).unwrap().connect.auth.unwrap();
+            let (_, password) = auth.user().unwrap();
+            assert_eq!(*password, crate::model::PasswordSource::Env("ZKPLAN_PASSWORD".into()));
+        }
+    }
+
+    #[test]
     fn rendering_is_for_terminals_of_any_temper() {
         let text = format!("{PLAIN}  - {{ id: 1, host: \"a\u{202e}\u{9b}1m\\e\" }}\n");
         let shown = parse("f\u{1b}.yaml", &text).unwrap_err().render();

@@ -198,9 +198,10 @@ impl Reader {
                 "give the user, like the one in the servers' superDigest",
             )
             .and_then(|node| self.user(node));
-        let remedy = "give its source: { env: NAME } or { file: path }";
-        let password =
-            self.needed(&map, "password", "`auth`", remedy).and_then(|node| self.password(node));
+        let password = match map.get("password") {
+            Some(node) => self.password(node),
+            None => Some(PasswordSource::default()),
+        };
         mechanism?;
         Some(Auth::of(scheme?, user?, password?))
     }

@@ -145,6 +145,28 @@ fn every_page_and_file_that_the_readme_names_exists() {
 }
 
 /// The settings have a page of their own.
+/// A whole spec on a page of `explain` is one that people copy.
+#[test]
+fn a_spec_on_a_page_is_one() {
+    let desk = Desk::new();
+    let mut specs = 0;
+    for (code, _) in zkplan::explain::titles() {
+        let page = zkplan::explain::page(&code).expect("a page");
+        let indented = page.lines().map(|line| line.strip_prefix("    "));
+        let from_its_head = indented.skip_while(|line| *line != Some("apiVersion: zkplan/v1"));
+        let spec: String =
+            from_its_head.map_while(|line| line).flat_map(|line| [line, "\n"]).collect();
+        if spec.is_empty() {
+            continue;
+        }
+        specs += 1;
+        desk.write("spec.yaml", &spec);
+        let answer = desk.zkplan(&["validate", "spec.yaml"]);
+        assert_eq!(answer.code, 0, "{code}: {}", answer.err);
+    }
+    assert!(specs >= 2, "{specs} specs");
+}
+
 #[test]
 fn the_page_of_the_spec_is_a_spec_with_every_key() {
     let pages = ["spec", "settings"].map(|name| zkplan::explain::page(name).expect("a page"));
