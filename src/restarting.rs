@@ -121,9 +121,7 @@ impl RestartRun {
         // One that was down when the plan was made, and is not restarted, is not waited for: the
         // rules say whether the others are enough.
         let counts = |id: &ServerId, status: StateWord| {
-            let healthy =
-                matches!(status, StateWord::Leads | StateWord::Follows | StateWord::Observes);
-            healthy || plan.facts.synced.contains(id) || self.step_of(*id).is_some()
+            status.is_in_sync() || plan.facts.synced.contains(id) || self.step_of(*id).is_some()
         };
         sample.servers.retain(|id, own| counts(id, own.status));
         let mut roll = match self.roll.take() {
@@ -284,7 +282,7 @@ impl RestartRun {
 
 fn is_healthy(sample: &RollSample, server: ServerId) -> bool {
     let status = sample.servers.get(&server).map(|own| own.status);
-    matches!(status, Some(StateWord::Leads | StateWord::Follows | StateWord::Observes))
+    status.is_some_and(StateWord::is_in_sync)
 }
 
 /// What is seen of the settings that a restart is to bring.

@@ -314,6 +314,13 @@ pub enum StateWord {
     NotAsked,
 }
 
+impl StateWord {
+    /// Whether the server leads, or follows or observes up to date.
+    pub const fn is_in_sync(self) -> bool {
+        matches!(self, Self::Leads | Self::Follows | Self::Observes | Self::OwnFile)
+    }
+}
+
 /// What shows whether reconfigs are enabled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -248,10 +248,7 @@ const fn tracker(session: i64) -> u64 {
 
 impl Sampled {
     const fn is_healthy(&self) -> bool {
-        matches!(
-            self.status,
-            StateWord::Leads | StateWord::Follows | StateWord::Observes | StateWord::OwnFile
-        )
+        self.status.is_in_sync()
     }
 }
 
