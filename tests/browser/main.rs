@@ -129,7 +129,7 @@ fn many_specs_fit_every_screen() {
     is_fit_to_see("fleet", &planned(&specs, "plans/live", 1));
 }
 
-/// Names that are long and have no place to break, and so many voters that each is a bar.
+/// Names that are long and have no place to break, and more voters than are drawn one by one.
 #[test]
 fn what_is_long_and_wide_fits_every_screen() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -135,7 +135,7 @@ fn a_run_that_stopped_half_way_is_taken_back() {
     is_at(&ensemble, &[1, 2, 3, 4]);
 }
 
-/// Where somebody else could have written a run, its members are nobody's wish.
+/// A run that another client could have written is not rolled back.
 #[test]
 fn a_run_that_is_not_proven_is_not_taken_back() {
     let ensemble = Builder::rich().start_with([4]);
