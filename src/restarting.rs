@@ -7,10 +7,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::apply::RestartMissing;
-use crate::check::{Breach, CheckedPlan, recheck};
+use crate::apply::{RestartMissing, Wait};
+use crate::check::{Breach, BreachKind, CheckedPlan, recheck};
 use crate::model::{ServerId, SettingName};
-use crate::observe::{Facts, SettingVerdict, compare_settings};
+use crate::observe::{Facts, Observation, SettingVerdict, compare_settings};
 use crate::plan::{Done, Restart, Step, StepId};
 use crate::preflight::{
     Check, Roll, RollAdvice, RollChange, RollMissing, RollSample, StateWord, View,
@@ -39,13 +39,8 @@ pub enum NextRestart {
         /// The server.
         server: ServerId,
     },
-    /// Wait, and restart nothing.
-    Wait {
-        /// The server that is waited for; `None` for a leader.
-        server: Option<ServerId>,
-        /// What is missing.
-        missing: RestartMissing,
-    },
+    /// Wait for these, and restart nothing.
+    Wait(Vec<Wait>),
     /// A server was restarted and still has the old settings: the next one is not restarted.
     OldSettings {
         /// The server.
@@ -53,7 +48,7 @@ pub enum NextRestart {
         /// The settings that were seen to differ.
         settings: BTreeSet<SettingName>,
     },
-    /// As things are now, the next restart breaks safety rules.
+    /// Findings forbid the next restart, and were not accepted.
     Unsafe(Vec<Breach>),
     /// The members are not those of the plan.
     OtherMembers,
@@ -210,7 +205,6 @@ impl RestartRun {
         view: View<'_>,
         is_led_enabled: bool,
     ) -> NextRestart {
-        let wait = |server, missing| NextRestart::Wait { server, missing };
         // Also if another server leads by then: two are never asked for at once.
         if let Some(begun) = self.begun.filter(|begun| !roll.restarted().contains(begun)) {
             let is_away = roll.has_stopped(begun);
@@ -247,7 +241,7 @@ impl RestartRun {
     /// Has a server restarted, unless the plan has no such step or the rules stand against it now.
     fn restart(&self, server: ServerId, view: View<'_>) -> NextRestart {
         let Some(step) = self.step_of(server).filter(|step| !self.done.contains(&step.id)) else {
-            return NextRestart::Wait { server: Some(server), missing: RestartMissing::Role };
+            return wait(Some(server), RestartMissing::Role);
         };
         let now = Facts::of(view.seen, view.target);
         let mut breaches = recheck(&self.checked, &self.done, &now);
@@ -258,8 +252,15 @@ impl RestartRun {
                 breach.step.as_ref().is_none_or(|own| is_own(own) && breach.path.is_empty())
             });
         }
-        if !breaches.is_empty() {
-            return NextRestart::Unsafe(breaches);
+        let is_finding = |breach: &Breach| matches!(breach.detail, BreachKind::Finding(_));
+        let (lasting, passing): (Vec<_>, Vec<_>) = breaches.into_iter().partition(is_finding);
+        if !lasting.is_empty() {
+            return NextRestart::Unsafe(lasting);
+        }
+        if !passing.is_empty() {
+            // The broken rule names the effect. The servers that are down are the cause.
+            let down = away(view.seen);
+            return NextRestart::Wait(down.chain(passing.into_iter().map(Wait::Law)).collect());
         }
         NextRestart::Begin { step: step.id.clone(), server }
     }
@@ -278,6 +279,17 @@ impl RestartRun {
         let of = |step: &&Step| step.restart().is_some_and(|restart| restart.server == server);
         self.checked.plan().steps().find(of)
     }
+}
+
+fn wait(server: Option<ServerId>, missing: RestartMissing) -> NextRestart {
+    NextRestart::Wait(vec![Wait::Restart { server, missing }])
+}
+
+/// The members that do not acknowledge writes.
+fn away(seen: &Observation) -> impl Iterator<Item = Wait> {
+    let members = seen.servers.iter().filter(|(id, _)| seen.config.membership.contains(**id));
+    let away = members.filter(|(_, one)| !one.status.acknowledges());
+    away.map(|(id, one)| Wait::Down { server: *id, status: one.status.clone() })
 }
 
 fn is_healthy(sample: &RollSample, server: ServerId) -> bool {

@@ -41,7 +41,7 @@ pub(super) struct RestartApply<'a> {
     /// Servers whose client port has refused since the last look.
     refused: BTreeSet<ServerId>,
     since_ms: u64,
-    last_wait: Option<Wait>,
+    last_waits: Vec<Wait>,
 }
 
 impl<'a> RestartApply<'a> {
@@ -53,7 +53,7 @@ impl<'a> RestartApply<'a> {
     /// An apply that has come as far as that.
     pub(super) fn of(simulated: &'a SimulatedPlan, port: &'a Simulated, run: RestartRun) -> Self {
         let since_ms = port.world().now_ms();
-        Self { simulated, port, run, refused: BTreeSet::new(), since_ms, last_wait: None }
+        Self { simulated, port, run, refused: BTreeSet::new(), since_ms, last_waits: Vec::new() }
     }
 
     /// What it has done so far.
@@ -80,13 +80,11 @@ impl<'a> RestartApply<'a> {
             match next {
                 Some(NextRestart::Finished) => return Turn::Ended(Outcome::Finished),
                 Some(NextRestart::Begin { server, .. }) => self.begin(server),
-                Some(NextRestart::Wait { server, missing }) => {
-                    self.last_wait = Some(Wait::Restart { server, missing });
-                }
+                Some(NextRestart::Wait(waits)) => self.last_waits = waits,
                 // As the driver that ships does while no server can be asked.
                 None => {
                     let missing = RestartMissing::Leader;
-                    self.last_wait = Some(Wait::Restart { server: None, missing });
+                    self.last_waits = vec![Wait::Restart { server: None, missing }];
                 }
                 Some(NextRestart::OldSettings { server, settings }) => {
                     return Turn::Ended(Outcome::OldSettings { server, settings });
@@ -97,7 +95,7 @@ impl<'a> RestartApply<'a> {
                 Some(NextRestart::OtherMembers) => return Turn::Ended(Outcome::Unreachable),
             }
             if self.now_ms() - self.since_ms >= TIMEOUT_MS {
-                let waits = self.last_wait.iter().cloned().collect();
+                let waits = self.last_waits.clone();
                 return Turn::Ended(Outcome::RanOut { waits, unknown: None });
             }
             self.pause();

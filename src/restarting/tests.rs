@@ -79,13 +79,17 @@ impl Looks {
     fn restarted(&mut self, run: &mut RestartRun, number: i64, limit: u64) -> NextRestart {
         run.begin(id(number));
         self.stopped(number);
-        assert!(matches!(self.next(run), NextRestart::Wait { .. }));
+        assert!(matches!(self.next(run), NextRestart::Wait(_)));
         self.back(number);
         self.has_init_limit(number, limit);
-        let again = NextRestart::Wait { server: Some(id(number)), missing: RestartMissing::Again };
+        let again = waits_for(number, RestartMissing::Again);
         assert_eq!(self.next(run), again);
         self.next(run)
     }
+}
+
+fn waits_for(number: i64, missing: RestartMissing) -> NextRestart {
+    NextRestart::Wait(vec![Wait::Restart { server: Some(id(number)), missing }])
 }
 
 fn begins(number: i64) -> NextRestart {
@@ -98,7 +102,7 @@ fn one_at_a_time_the_leader_last_until_all_have_it() {
     let mut run = looks.run(&[]);
     assert_eq!(looks.next(&mut run), begins(1));
     run.begin(id(1));
-    let by_hand = NextRestart::Wait { server: Some(id(1)), missing: RestartMissing::ByHand };
+    let by_hand = waits_for(1, RestartMissing::ByHand);
     assert_eq!(looks.next(&mut run), by_hand, "asked for once");
     assert!(!run.is_underway(), "a moment to stop at");
     assert_eq!(looks.restarted(&mut run, 1, 20), begins(2));
@@ -172,8 +176,44 @@ fn what_is_down_is_first() {
     assert_eq!(looks.next(&mut run), begins(2));
     run.begin(id(2));
     looks.back(2);
-    assert!(matches!(looks.next(&mut run), NextRestart::Wait { .. }));
+    assert!(matches!(looks.next(&mut run), NextRestart::Wait(_)));
     assert_eq!(looks.next(&mut run), begins(1));
+}
+
+/// Two of three are not seen to acknowledge at the first look. That may pass: it is no reason to end, and
+/// nothing is restarted meanwhile.
+#[test]
+fn too_few_voters_are_waited_for() {
+    let mut looks = Looks::wanting(None);
+    let mut run = looks.run(&[1, 2]);
+    for number in [1, 2] {
+        looks.scene.observed(number).status = ServerStatus::NotServing;
+    }
+    let NextRestart::Wait(waits) = looks.next(&mut run) else { panic!("a wait") };
+    let down = |number| Wait::Down { server: id(number), status: ServerStatus::NotServing };
+    assert_eq!(waits[..2], [down(1), down(2)], "the cause comes first");
+    assert!(
+        waits[2..].iter().any(|wait| matches!(
+            wait,
+            Wait::Law(breach) if matches!(breach.detail, BreachKind::NoLiveQuorum(_))
+        )),
+        "{waits:?}"
+    );
+    for number in [1, 2] {
+        looks.scene.observed(number).status = ServerStatus::Following;
+    }
+    assert_eq!(looks.next(&mut run), waits_for(1, RestartMissing::Again));
+    assert_eq!(looks.next(&mut run), begins(1));
+}
+
+/// A finding that was not accepted does not pass by waiting.
+#[test]
+fn a_new_finding_ends_it() {
+    let mut looks = Looks::wanting(None);
+    let mut run = looks.run(&[1, 2]);
+    looks.scene.observed(2).version = Some(ServerVersion::new(3, 6, 4));
+    let NextRestart::Unsafe(breaches) = looks.next(&mut run) else { panic!("an end") };
+    assert_eq!(breaches[0].detail, BreachKind::Finding("ZKF2"));
 }
 
 /// Another server fails in the middle: nothing is restarted before it is back.
@@ -183,7 +223,7 @@ fn a_failure_of_another_server_is_waited_for() {
     let mut run = looks.run(&[]);
     assert_eq!(looks.next(&mut run), begins(1));
     looks.stopped(2);
-    let waits = NextRestart::Wait { server: Some(id(2)), missing: RestartMissing::Role };
+    let waits = waits_for(2, RestartMissing::Role);
     assert_eq!(looks.next(&mut run), waits);
     assert!(!run.is_underway(), "nothing was begun: a moment to stop at");
 }

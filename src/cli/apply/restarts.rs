@@ -56,7 +56,7 @@ struct Roll<'a, 'b> {
     /// Since when nothing has changed.
     since: Instant,
     reported: Done,
-    last_wait: Option<Wait>,
+    last_waits: Vec<Wait>,
     /// Since when another apply holds the lock.
     locked_since: Option<Instant>,
     output: &'b Output,
@@ -97,7 +97,7 @@ pub(super) async fn carry_out(
         lock: RestartLock::of(&target.connect),
         since: Instant::now(),
         reported: Done::new(),
-        last_wait: None,
+        last_waits: Vec::new(),
         locked_since: None,
         output,
     };
@@ -137,10 +137,7 @@ impl Roll<'_, '_> {
                 return Ok(end);
             }
             if self.since.elapsed() >= Duration::from_millis(self.args.timeout.0) {
-                return Ok(Outcome::RanOut {
-                    waits: self.last_wait.iter().cloned().collect(),
-                    unknown: None,
-                });
+                return Ok(Outcome::RanOut { waits: self.last_waits.clone(), unknown: None });
             }
         }
     }
@@ -157,7 +154,8 @@ impl Roll<'_, '_> {
                 if *interrupts.borrow() > 0 && !self.run.is_underway() {
                     return Ok(Some(Outcome::Interrupted { unknown: None }));
                 }
-                self.wait(Wait::Restart { server: None, missing: RestartMissing::Leader }).await;
+                let missing = RestartMissing::Leader;
+                self.wait(vec![Wait::Restart { server: None, missing }]).await;
                 return Ok(None);
             }
             Err(error) => return Err(error),
@@ -176,9 +174,7 @@ impl Roll<'_, '_> {
             NextRestart::OldSettings { server, settings } => {
                 return Ok(Some(Outcome::OldSettings { server, settings }));
             }
-            NextRestart::Wait { server, missing } => {
-                self.wait(Wait::Restart { server, missing }).await;
-            }
+            NextRestart::Wait(waits) => self.wait(waits).await,
             NextRestart::Begin { step, server }
                 if looked.seen.leader == Some(server)
                     && self.args.auto_approve.is_some_and(AutoApprove::keeps_leader) =>
@@ -259,7 +255,7 @@ impl Roll<'_, '_> {
                 return Ok(Some(Outcome::Locked(None)));
             }
             let missing = RestartMissing::Lock;
-            self.wait(Wait::Restart { server: Some(server), missing }).await;
+            self.wait(vec![Wait::Restart { server: Some(server), missing }]).await;
             return Ok(None);
         }
         self.locked_since = None;
@@ -280,9 +276,9 @@ impl Roll<'_, '_> {
         }
     }
 
-    async fn wait(&mut self, wait: Wait) {
-        self.local.tell(&Event::Waiting(vec![wait.clone()]));
-        self.last_wait = Some(wait);
+    async fn wait(&mut self, waits: Vec<Wait>) {
+        self.local.tell(&Event::Waiting(waits.clone()));
+        self.last_waits = waits;
         tokio::select! {
             () = tokio::time::sleep(BETWEEN) => {}
             () = self.ports.changed() => {}
