@@ -99,6 +99,7 @@ const PAGES: &[(&str, &str)] = &[
     ("rehearse", include_str!("explain/rehearse.md")),
     ("apply", include_str!("explain/apply.md")),
     ("approval", include_str!("explain/approval.md")),
+    ("signatures", include_str!("explain/signatures.md")),
     ("clients", include_str!("explain/clients.md")),
     ("gate", include_str!("explain/gate.md")),
     ("rollback", include_str!("explain/rollback.md")),

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::access_args::AccessArgs;
 use super::formats::TextOrJson;
+use super::signature::SignatureArgs;
 use super::values::{acceptance, duration, plan_id, said};
 use crate::apply::ApprovalScope;
 use crate::first_quorum::Noted;
@@ -30,6 +31,9 @@ pub(super) struct ApplyArgs {
     /// Refuse (exit 5) if the plan has another id than this one, which plan and show print
     #[arg(long, value_name = "ID", value_parser = plan_id)]
     pub(super) expect_plan: Option<String>,
+
+    #[command(flatten)]
+    pub(super) signed: SignatureArgs,
 
     /// Approve a step: cutover (the clients that are on leaving servers now may be there),
     /// host-ADDRESS (those of that client host, whenever they come), stop (stop servers that still

@@ -58,6 +58,7 @@ mod secret;
 mod server_files;
 mod show;
 mod shown_files;
+mod signature;
 mod snapshot;
 mod snapshot_args;
 mod snapshot_pack;

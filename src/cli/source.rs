@@ -29,10 +29,14 @@ pub(super) enum Source {
 impl Source {
     /// Reads a file.
     pub(super) fn read(path: &Path, output: &Output) -> Result<Self, CommandError> {
-        let text = specs::read_text(path)?;
+        Self::of(path, &specs::read_text(path)?, output)
+    }
+
+    /// What the text of a file is.
+    pub(super) fn of(path: &Path, text: &str, output: &Output) -> Result<Self, CommandError> {
         let name = path.display().to_string();
-        match kind(&text) {
-            Kind::Plan => match report::read_plan(&text) {
+        match kind(text) {
+            Kind::Plan => match report::read_plan(text) {
                 Ok(checked) => Ok(Self::Plan(Box::new(paths::opened(checked, path)))),
                 Err(error) => Err(not_a_plan(&name, &error, output)),
             },
@@ -42,7 +46,7 @@ impl Source {
                 Err(CommandError::new(CommandFailure::FileNotUsable, what)
                     .hint("give a spec, or a plan saved by \"zkplan plan SPEC --out FILE\""))
             }
-            Kind::Spec => Ok(Self::Spec(Box::new(specs::parse(path, &text)?))),
+            Kind::Spec => Ok(Self::Spec(Box::new(specs::parse(path, text)?))),
         }
     }
 

@@ -170,6 +170,8 @@ pub enum CommandFailure {
     BeyondApproval,
     /// The spec has only saved plans applied (`policy.requireSavedPlan`).
     PlanNotSaved,
+    /// The plan has no signature by a key of `--verify-key`.
+    PlanNotSigned,
 
     /// The live ensemble is not in a state of the plan.
     Stale,
@@ -349,7 +351,8 @@ impl CommandFailure {
             Self::ApprovalMissing
             | Self::ApprovalRefused
             | Self::BeyondApproval
-            | Self::PlanNotSaved => ErrorKind::NotApproved,
+            | Self::PlanNotSaved
+            | Self::PlanNotSigned => ErrorKind::NotApproved,
             Self::Stale
             | Self::UnexpectedPlan
             | Self::OtherRun

@@ -9,6 +9,7 @@
 mod digest;
 mod file;
 mod former;
+pub mod signature;
 
 use serde_json::{Map, Value};
 use thiserror::Error;

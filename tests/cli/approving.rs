@@ -1,5 +1,6 @@
 //! Risks that a spec accepts, and specs of which only a saved plan is applied.
 
+use rcgen::{KeyPair, PKCS_ED25519, SigningKey as _};
 use serde_json::Value;
 
 use crate::run::Desk;
@@ -86,4 +87,77 @@ fn what_is_approved_is_typed_and_comes_from_no_variable() {
     ] {
         assert_eq!(desk.zkplan(words).code, 64, "{words:?}");
     }
+}
+
+/// A desk with a saved plan and the public keys of two people; the two, who can sign.
+fn with_keys() -> (Desk, [KeyPair; 2]) {
+    let desk = desk(&accepting("2999-12-31"));
+    desk.zkplan(&[&PLAN[..], &["--out", "plan.json"]].concat());
+    let keys = ["ann.pem", "bob.pem"].map(|name| {
+        let key = KeyPair::generate_for(&PKCS_ED25519).expect("a key");
+        desk.write(name, &key.public_key_pem());
+        key
+    });
+    (desk, keys)
+}
+
+/// Applies where no server answers: 10 is as far as a plan gets that is not refused before.
+fn applied(desk: &Desk, file: &str, flags: &[&str]) -> (i32, String) {
+    let nowhere = ["apply", file, "--auto-approve", "--connect", "127.0.0.1:1"];
+    let outcome = desk.zkplan(&[&nowhere[..], flags].concat());
+    (outcome.code, outcome.err)
+}
+
+const BY_ANN: [&str; 2] = ["--verify-key", "ann.pem"];
+
+#[test]
+fn a_plan_that_is_not_signed_is_not_applied() {
+    let (desk, [ann, bob]) = with_keys();
+    let refused = |file: &str, flags: &[&str], says: &str| {
+        let (code, err) = applied(&desk, file, flags);
+        let err = err.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(code == 4 && err.contains(says), "{file} {flags:?}: {code} {err}");
+    };
+    refused("plan.json", &BY_ANN, "plan.json is not signed: there is no file plan.json.sig");
+    refused("plan.json", &BY_ANN, "openssl pkeyutl -sign -rawin -inkey KEY");
+    refused("prod.yaml", &BY_ANN, "prod.yaml is a spec");
+
+    let plan = std::fs::read(desk.path("plan.json")).expect("the plan");
+    let sign = |key: &KeyPair, name: &str| {
+        let signature = key.sign(&plan).expect("a signature");
+        std::fs::write(desk.path(name), signature).expect("a folder");
+    };
+    sign(&ann, "plan.json.sig");
+    sign(&bob, "bobs.sig");
+    assert_eq!(applied(&desk, "plan.json", &BY_ANN).0, 10);
+    let by_bob = [&BY_ANN[..], &["--signature", "bobs.sig"]].concat();
+    refused(
+        "plan.json",
+        &by_bob,
+        "the signature bobs.sig does not fit plan.json and the key ann.pem",
+    );
+    let by_one = [&by_bob[..], &["--verify-key", "bob.pem"]].concat();
+    assert_eq!(applied(&desk, "plan.json", &by_one).0, 10, "one of them is enough");
+
+    // One byte more is another file, although it is the same plan.
+    desk.write("plan.json", &(String::from_utf8(plan.clone()).expect("text") + " "));
+    assert_eq!(applied(&desk, "plan.json", &[]).0, 10);
+    refused("plan.json", &BY_ANN, "the plan was changed after it was signed");
+    desk.write("plan.json.sig", "signed: ann");
+    refused("plan.json", &BY_ANN, "plan.json.sig is no Ed25519 signature");
+}
+
+#[test]
+fn what_is_no_public_key_is_named() {
+    let (desk, [ann, _]) = with_keys();
+    desk.write("ann.key", &ann.serialize_pem());
+    for (file, says) in
+        [("ann.key", "it holds a private key"), ("prod.yaml", "it holds no public key in PEM")]
+    {
+        let (code, err) = applied(&desk, "plan.json", &["--verify-key", file]);
+        let err = err.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(code == 65 && err.contains(says) && err.contains("-pubout"), "{code} {err}");
+    }
+    let lone = ["apply", "plan.json", "--signature", "plan.json.sig"];
+    assert_eq!(desk.zkplan(&lone).code, 64, "a signature without a key is checked by none");
 }

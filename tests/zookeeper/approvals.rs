@@ -1,6 +1,8 @@
 //! What was not approved is not applied: another plan, a plan that is made only now, one that takes
 //! something away. And who applied what, and why, stays in the ensemble.
 
+use std::process::Command;
+
 use zkplan::document::Document as _;
 use zkplan::model::AcceptedRisk;
 use zkplan::report::PlanDocument;
@@ -10,6 +12,13 @@ use crate::applying::wanting;
 use crate::harness::Builder;
 use crate::ledger::{Ledger, is_at};
 use crate::zkplan::{Desk, text};
+
+fn openssl(desk: &Desk, words: &str) {
+    let mut openssl = Command::new("openssl");
+    let ended = openssl.args(words.split(' ')).current_dir(desk.path(".")).output();
+    let ended = ended.expect("openssl");
+    assert!(ended.status.success(), "openssl {words}: {}", String::from_utf8_lossy(&ended.stderr));
+}
 
 #[test]
 fn what_was_not_approved_is_not_applied() {
@@ -52,8 +61,19 @@ fn what_was_not_approved_is_not_applied() {
     desk.plan(&strict, &["--out", "plan.json"]).exits(2);
     let id = desk.planned(&strict, &[]).0["planId"].clone();
     let approved = ["--auto-approve=additive", "--expect-plan", text(&id), "--by", "ann"];
+
+    // A plan is signed with the commands of `zkplan explain signatures`.
+    openssl(&desk, "genpkey -algorithm ed25519 -out approver.key");
+    openssl(&desk, "pkey -in approver.key -pubout -out approvers.pem");
+    let signed = ["--verify-key", "approvers.pem"];
+    let refused =
+        desk.apply("plan.json").unapproved().with(&approved).with(&signed).ends().exits(4);
+    refused.says(["plan.json is not signed"]);
+    ledger.is_untouched();
+    openssl(&desk, "pkeyutl -sign -rawin -inkey approver.key -in plan.json -out plan.json.sig");
     let reason = ["--reason", "OPS-7 one more"];
-    desk.apply("plan.json").unapproved().with(&approved).with(&reason).ends().exits(0);
+    let approved = [&approved[..], &reason, &signed].concat();
+    desk.apply("plan.json").unapproved().with(&approved).ends().exits(0);
     is_at(&ensemble, &[1, 2, 3, 4]);
     let history = desk.run(["history", "plan.json"]).exits(0);
     history.says(["ann ("]);

@@ -25,7 +25,7 @@ use super::exit::Exit;
 use super::local::{self, Interrupts, Local};
 use super::output::Output;
 use super::source::Source;
-use super::{live, secret};
+use super::{live, secret, signature, specs};
 use crate::apply::access::Access;
 use crate::apply::driver::{RunHost as _, Task, drive};
 use crate::apply::executor::Options;
@@ -47,7 +47,9 @@ use crate::saved;
 use crate::trust::OwnIds;
 
 pub(super) fn run(args: &ApplyArgs, output: &Output) -> Result<Exit, CommandError> {
-    let source = Source::read(&args.file, output)?.reached(&args.access)?;
+    let text = specs::read_text(&args.file)?;
+    signature::verified(&args.file, &text, &args.signed)?;
+    let source = Source::of(&args.file, &text, output)?.reached(&args.access)?;
     let applied = async {
         let interrupts = local::interrupts();
         Box::pin(apply(args, &source, (interrupts, output))).await

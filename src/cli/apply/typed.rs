@@ -1,10 +1,13 @@
 //! The commands that come next, as they are typed, and the end that names them.
 
+use std::path::Path;
+
 use clap::ValueEnum as _;
 
 use super::super::args::{AccessArgs, ApplyArgs, Approval, DEFAULT_TIMEOUT};
 use super::super::error::{CommandError, next};
 use super::super::output::Output;
+use super::super::signature::SignatureArgs;
 use super::super::source::{Source, accepts};
 use crate::apply::Outcome;
 use crate::render::{ends, words_for_shell};
@@ -90,6 +93,7 @@ fn kept(args: &ApplyArgs) -> String {
         .chain(flag(args.no_hooks, "--no-hooks"))
         .chain(joiner_dir(args))
         .chain(flag(args.strict_version, "--strict-version"))
+        .chain(signed(&args.signed))
         .chain(because(args))
         .chain(accessed(&args.access));
     flags.collect()
@@ -101,6 +105,15 @@ fn because(args: &ApplyArgs) -> impl Iterator<Item = String> {
         text.as_ref().map(|text| format!(" {flag} {}", words_for_shell(text)))
     };
     [flag("--reason", &args.reason), flag("--by", &args.by)].into_iter().flatten()
+}
+
+/// Whose signature is asked for, as it is typed.
+fn signed(args: &SignatureArgs) -> impl Iterator<Item = String> {
+    let flag = |flag: &str, path: &Path| {
+        format!(" {flag} {}", words_for_shell(&path.display().to_string()))
+    };
+    let keys = args.verify_key.iter().map(move |key| flag("--verify-key", key));
+    keys.chain(args.signature.iter().map(move |path| flag("--signature", path)))
 }
 
 /// The folder of joiners' files, as it is typed.
@@ -142,7 +155,7 @@ mod tests {
     #[test]
     fn the_next_command_keeps_what_still_holds() {
         let kept = " --accept ZKQ2:join-2 --timeout 90s --lock-timeout 1m --no-hooks \
-                    --joiner-dir joiners/ --strict-version --reason OPS-7 --by ann --connect zk1:2181,zk2:2181 --auth sasl --user super --password-file pw \
+                    --joiner-dir joiners/ --strict-version --verify-key a.pem --verify-key b.pem --signature s --reason OPS-7 --by ann --connect zk1:2181,zk2:2181 --auth sasl --user super --password-file pw \
                     --allow-cleartext-auth";
         assert_eq!(again(kept), format!("zkplan apply plan.yaml{kept}"));
         let said_once = " --approve cutover --auto-approve --abandon 3 --events e --timeout 10m";
