@@ -32,6 +32,9 @@ const HOOK_LINES: usize = 200;
 /// For so long what a command has said is still listened to when it has ended.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
+/// The variable in which commands find the number of the run. `TRACEPARENT` they inherit.
+const RUN: &str = "ZKPLAN_RUN";
+
 /// How often it is said that a command still runs.
 const STILL: Duration = Duration::from_secs(10);
 
@@ -51,6 +54,8 @@ pub(super) struct Local<'a> {
     pub(super) log: RunLog,
     /// Environment variables that hold a password; commands get none.
     secrets: Vec<String>,
+    /// The number of the run, once it is open.
+    run: Option<u64>,
 }
 
 /// Counts the signals by which an operator asks a run to stop.
@@ -105,6 +110,7 @@ impl<'a> Local<'a> {
             report: RunReport::default(),
             log: RunLog::default(),
             secrets: Vec::new(),
+            run: None,
         }
     }
 
@@ -136,6 +142,10 @@ impl<'a> Local<'a> {
         for secret in &self.secrets {
             command.env_remove(secret);
         }
+        match self.run {
+            Some(number) => command.env(RUN, number.to_string()),
+            None => command.env_remove(RUN),
+        };
         let mut child = match command.spawn() {
             Ok(child) => child,
             Err(error) => return HookEnd::NotStarted(error.to_string()),
@@ -207,6 +217,9 @@ impl RunHost for Local<'_> {
 
     fn tell(&mut self, event: &Event) {
         let now_ms = self.now_ms();
+        if let Event::Run { number, .. } = event {
+            self.run = Some(*number);
+        }
         self.report.take(now_ms, event);
         self.log.take(&time_of_day(), now_ms, event);
         self.progress.tell(now_ms, event);
@@ -388,6 +401,19 @@ mod tests {
         assert_eq!(named(&[("GITHUB_ACTOR", "bob")]).as_deref(), Some("bob"));
         assert_eq!(named(&[("GITLAB_USER_LOGIN", "cy")]).as_deref(), Some("cy"));
         assert_eq!(named(&[]), None);
+    }
+
+    #[test]
+    fn commands_find_the_number_of_the_run() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let output = Output::new(Color::Never);
+        let check = ["sh", "-c", "test \"$ZKPLAN_RUN\" = 7"].map(str::to_owned);
+        runtime.block_on(async {
+            let mut local = Local::new(&output, interrupts(), None, 1);
+            assert!(matches!(local.hook(&check, 60_000).await, HookEnd::Failed(_)));
+            local.tell(&Event::Run { number: 7, plan_id: String::new(), resumed: false });
+            assert_eq!(local.hook(&check, 60_000).await, HookEnd::Succeeded);
+        });
     }
 
     #[test]
