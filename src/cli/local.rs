@@ -68,9 +68,9 @@ pub(super) fn interrupts() -> Interrupts {
     }
     for kind in kinds {
         let count = count.clone();
+        // Without a handler the signal ends the process, as it would without zkplan's help.
+        let Ok(mut signals) = signal(kind) else { continue };
         tokio::spawn(async move {
-            // Without a handler the signal ends the process, as it would without zkplan's help.
-            let Ok(mut signals) = signal(kind) else { return };
             while signals.recv().await.is_some() {
                 count.send_modify(|count| *count += 1);
             }
@@ -345,7 +345,8 @@ pub(super) fn stamp() -> Option<Stamp> {
 
 /// In builds for tests a run can be made to die, or to freeze, at any boundary:
 /// `ZKPLAN_TEST_SIGNAL=KILL@17`, or `STOP@send join-4`, sends the process that signal just before
-/// the output of that number, or the first of that name, is carried out.
+/// the output of that number, or the first of that name, is carried out. `HOLD@packed` has the thread wait
+/// there without end, for a signal from outside.
 #[cfg(debug_assertions)]
 pub(super) fn rehearsed_death(index: Option<u64>, name: &str) {
     use std::sync::atomic::{AtomicBool, Ordering};
@@ -358,6 +359,11 @@ pub(super) fn rehearsed_death(index: Option<u64>, name: &str) {
         || SENT.swap(true, Ordering::Relaxed)
     {
         return;
+    }
+    if signal == "HOLD" {
+        loop {
+            std::thread::park();
+        }
     }
     let signal = if signal == "STOP" { Signal::STOP } else { Signal::KILL };
     kill_process(getpid(), signal).ok();

@@ -66,6 +66,7 @@ mod snapshot_unpack;
 mod source;
 mod specs;
 mod status;
+mod unfinished;
 mod unlock;
 mod validate;
 mod values;

@@ -14,6 +14,7 @@ const DEFAULT_WIDTH: usize = 100;
 const WIDTHS: std::ops::RangeInclusive<usize> = 60..=200;
 
 /// The way out.
+#[derive(Clone)]
 pub(super) struct Output {
     colour: [bool; 2],
     /// Columns for screens.

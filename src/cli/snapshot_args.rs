@@ -99,7 +99,7 @@ pub(super) enum Compress {
     None,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(group = ArgGroup::new("from").required(true).args(["directory", "zoo_cfg"]))]
 pub(super) struct PackArgs {
     /// The dataDir of zoo.cfg. It is only read; its server may run
@@ -139,7 +139,7 @@ pub(super) struct PackArgs {
     pub(super) format: TextOrJson,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct UnpackArgs {
     /// The archive; - for stdin
     #[arg(value_name = "ARCHIVE")]

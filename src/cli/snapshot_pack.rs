@@ -17,6 +17,7 @@ use super::server_files::{ArchiveFile, Directory, HeldFiles};
 use super::shown_files::Shown;
 use super::snapshot_args::{Compress, PackArgs};
 use super::specs;
+use super::unfinished::{Unfinished, until_interrupted};
 use crate::document::Document as _;
 use crate::model::{latin_1, trimmed};
 use crate::render::archives::ArchiveFacts;
@@ -40,7 +41,18 @@ const BUFFER: usize = 256 * 1024;
 /// Where an archive goes that is written to stdout.
 const STDOUT: &str = "-";
 
+/// Packs, until a signal comes: nothing that could be taken for an archive is left then.
 pub(super) fn run(args: &PackArgs, output: &Output) -> Result<Exit, CommandError> {
+    let (args, output) = (args.clone(), output.clone());
+    let nothing = format!("{} was not written", args.out.display());
+    until_interrupted(nothing, move |unfinished| pack_and_say(&args, unfinished, &output))
+}
+
+fn pack_and_say(
+    args: &PackArgs,
+    unfinished: &Unfinished,
+    output: &Output,
+) -> Result<Exit, CommandError> {
     let directory = directory(args)?;
     let to_stdout = args.out.as_os_str() == STDOUT;
     if to_stdout {
@@ -63,7 +75,7 @@ pub(super) fn run(args: &PackArgs, output: &Output) -> Result<Exit, CommandError
         progress.clear();
         return Ok(not_packed(args, &ready.seen, &shown, output));
     }
-    let archive = pack(args, &directory, &ready, &progress)?;
+    let archive = pack((args, unfinished), &directory, &ready, &progress)?;
     progress.clear();
     let path = archive.path.clone();
     let shown = Shown { paths: &[path], archive: Some(&archive), ..shown };
@@ -181,7 +193,7 @@ fn not_packed(args: &PackArgs, seen: &Verification, shown: &Shown<'_>, output: &
 
 /// Writes the archive. A file has its name only when it was read back.
 fn pack(
-    args: &PackArgs,
+    (args, unfinished): (&PackArgs, &Unfinished),
     directory: &Directory,
     ready: &Ready<'_>,
     progress: &ByteProgress,
@@ -204,7 +216,7 @@ fn pack(
         write(&mut io::stdout().lock())?;
         None
     } else {
-        Some(to_file(&args.out, &manifest, progress, write)?)
+        Some(to_file((&args.out, unfinished), &manifest, progress, write)?)
     };
     let path = args.out.display().to_string();
     Ok(ArchiveFacts { path, bytes, wrapping, manifest: Some(manifest), others: Vec::new() })
@@ -263,7 +275,7 @@ impl Packing<'_> {
 
 /// Writes a file beside the one that is wanted, reads it back, and gives it its name.
 fn to_file(
-    out: &Path,
+    (out, unfinished): (&Path, &Unfinished),
     manifest: &ArchiveManifest,
     progress: &ByteProgress,
     write: impl Fn(&mut dyn Write) -> Result<(), CommandError>,
@@ -271,13 +283,13 @@ fn to_file(
     // A link is followed: what it leads to is replaced, not the link.
     let out = &fs::canonicalize(out).unwrap_or_else(|_| out.to_owned());
     let name = out.file_name().unwrap_or(out.as_os_str()).to_string_lossy();
-    let partial = Partial(folder_of(out).join(format!(".{name}.{}", std::process::id())));
+    // A command that is killed leaves this name, which no tool takes for an archive.
+    let partial = folder_of(out).join(format!(".{name}.{}.partial", std::process::id()));
     let failed = |error| unwritable(out.display(), &error);
-    let mut file = create(&partial.0).map_err(failed)?;
-    write(&mut file)?;
-    file.sync_all().map_err(failed)?;
-    drop(file);
-    let file = File::open(&partial.0).map_err(failed)?;
+    let mut begun = unfinished.begin((&partial, None), || create(&partial)).map_err(failed)?;
+    write(&mut begun.created)?;
+    begun.created.sync_all().map_err(failed)?;
+    let file = File::open(&partial).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
     progress.phase("checking", Some(length));
     let archive = ArchiveFile { file, progress };
@@ -288,17 +300,10 @@ fn to_file(
         let what = format!("{}: what was written is not what was read back", out.display());
         return Err(CommandError::new(CommandFailure::IoFailed, what));
     }
-    fs::rename(&partial.0, out).map_err(failed)?;
+    #[cfg(debug_assertions)]
+    super::local::rehearsed_death(None, "packed");
+    begun.finish(|| fs::rename(&partial, out)).map_err(failed)?;
     Ok(length)
-}
-
-/// A file that is removed, unless it has got its name.
-struct Partial(PathBuf);
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        drop(fs::remove_file(&self.0));
-    }
 }
 
 /// A new file that its owner alone reads: data can be secret.

@@ -14,6 +14,7 @@ use super::output::Output;
 use super::server_files::{ArchiveFile, Directory};
 use super::shown_files::{Shown, opened};
 use super::snapshot_args::UnpackArgs;
+use super::unfinished::{Begun, Unfinished, until_interrupted};
 use crate::document::Document as _;
 use crate::render::archives::ArchiveFacts;
 use crate::render::packed::{ArchiveScreen, refused, unpacked};
@@ -28,13 +29,27 @@ use crate::snapshot::{
 /// What may be in a data directory that is filled: the id of its server, and what a file system makes.
 const MAY_BE_THERE: [&str; 2] = ["myid", "lost+found"];
 
+/// How the name of the folder begins in which an archive is unpacked; the id of the process follows.
+const PARTIAL: &str = ".zkplan-unpack.";
+
 /// Where an archive comes from that is read from stdin.
 const STDIN: &str = "-";
 
+/// Unpacks, until a signal comes: the directory is then as it was before.
 pub(super) fn run(args: &UnpackArgs, output: &Output) -> Result<Exit, CommandError> {
+    let (args, output) = (args.clone(), output.clone());
+    let nothing = format!("nothing was written to {}", args.out.display());
+    until_interrupted(nothing, move |unfinished| unpack_and_say(&args, unfinished, &output))
+}
+
+fn unpack_and_say(
+    args: &UnpackArgs,
+    unfinished: &Unfinished,
+    output: &Output,
+) -> Result<Exit, CommandError> {
     let progress = ByteProgress::new();
     let input = Input::of(&args.archive)?;
-    let place = Place::prepare(&args.out)?;
+    let place = Place::prepare(&args.out, unfinished)?;
     let contents = input.unpack(&place, &progress)?;
     progress.phase("verifying", None);
     let mut seen = place.verified(&contents)?;
@@ -110,7 +125,7 @@ impl Input {
 
     fn unpack(
         self,
-        place: &Place,
+        place: &Place<'_>,
         progress: &ByteProgress,
     ) -> Result<ArchiveContents, CommandError> {
         let mut sink = Files { place, open: None, failed: None };
@@ -148,16 +163,17 @@ impl<R: Read> Read for Seen<'_, R> {
 
 /// A directory that is filled. Until it is kept, everything is in a folder of its own, which goes with
 /// this value.
-struct Place {
+struct Place<'a> {
     out: PathBuf,
     /// Whether the directory was made here.
     is_new: bool,
     /// The folder in it in which `version-2` is made.
     partial: PathBuf,
+    begun: Begun<'a, ()>,
 }
 
-impl Place {
-    fn prepare(out: &Path) -> Result<Self, CommandError> {
+impl<'a> Place<'a> {
+    fn prepare(out: &Path, unfinished: &'a Unfinished) -> Result<Self, CommandError> {
         let failed = |error: &io::Error| unwritable(out.display(), error);
         let is_new = match fs::read_dir(out) {
             Ok(entries) => {
@@ -169,17 +185,18 @@ impl Place {
                 }
                 false
             }
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                fs::create_dir(out).map_err(|error| failed(&error))?;
-                true
-            }
+            Err(error) if error.kind() == ErrorKind::NotFound => true,
             Err(error) => return Err(unreadable(out, &error)),
         };
-        let partial = out.join(format!(".zkplan-unpack.{}", std::process::id()));
-        let place = Self { out: out.to_owned(), is_new, partial };
-        fs::create_dir(&place.partial).map_err(|error| failed(&error))?;
-        fs::create_dir(place.folder()).map_err(|error| failed(&error))?;
-        Ok(place)
+        let partial = out.join(format!("{PARTIAL}{}", std::process::id()));
+        let made = is_new.then_some(out);
+        let create = || {
+            made.map_or(Ok(()), fs::create_dir)?;
+            fs::create_dir(&partial)?;
+            fs::create_dir(partial.join(VERSION)).inspect_err(|_| drop(fs::remove_dir(&partial)))
+        };
+        let begun = unfinished.begin((&partial, made), create).map_err(|error| failed(&error))?;
+        Ok(Self { out: out.to_owned(), is_new, partial, begun })
     }
 
     fn folder(&self) -> PathBuf {
@@ -215,30 +232,29 @@ impl Place {
     }
 
     /// Gives the files their place, and the owner of the directory where it was there before.
-    fn keep(self) -> Result<(), CommandError> {
+    fn keep(&self) -> Result<(), CommandError> {
         let failed = |error| unwritable(self.out.display(), &error);
         if !self.is_new {
             give_to_owner_of(&self.out, &self.folder()).map_err(failed)?;
         }
-        fs::rename(self.folder(), self.out.join(VERSION)).map_err(failed)?;
-        File::open(&self.out).and_then(|out| out.sync_all()).map_err(failed)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.partial));
-        if self.is_new {
-            // Only what is empty is removed.
-            drop(fs::remove_dir(&self.out));
-        }
+        #[cfg(debug_assertions)]
+        super::local::rehearsed_death(None, "unpacked");
+        let name = || {
+            fs::rename(self.folder(), self.out.join(VERSION))?;
+            File::open(&self.out)?.sync_all()
+        };
+        self.begun.finish(name).map_err(failed)
     }
 }
 
 fn not_empty(out: &Path, name: &str) -> CommandError {
     let what = format!("{} is not empty: it has {name}. Nothing was written", out.display());
-    CommandError::new(CommandFailure::FileNotUsable, what)
-        .hint("give a directory that is empty or not there yet; only myid may be in it")
+    let hint = if name.starts_with(PARTIAL) {
+        "another unpack is writing there, or one was killed: wait for it, or remove that folder"
+    } else {
+        "give a directory that is empty or not there yet; only myid may be in it"
+    };
+    CommandError::new(CommandFailure::FileNotUsable, what).hint(hint)
 }
 
 /// Gives files to the user to whom the directory belongs: that of the server, where root unpacks.
@@ -262,7 +278,7 @@ fn give_to_owner_of(_: &Path, _: &Path) -> io::Result<()> {
 
 /// Writes the files of an archive to the folder.
 struct Files<'a> {
-    place: &'a Place,
+    place: &'a Place<'a>,
     open: Option<File>,
     /// What cannot be written.
     failed: Option<String>,

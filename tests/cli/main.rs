@@ -10,6 +10,7 @@ mod consoles;
 mod documents;
 mod files;
 mod forges;
+mod interrupted;
 mod joiners;
 mod other_plans;
 mod pages;
