@@ -5,7 +5,6 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::data_directory;
 use super::error::{CommandError, unwritable};
 use super::exit::Exit;
 use super::first_quorum::{self, Shown};
@@ -13,7 +12,7 @@ use super::formats::TextOrJson;
 use super::joiner_args::JoinerArgs;
 use super::output::Output;
 use super::source::Source;
-use super::{live, specs};
+use super::{joiner_check, live, specs};
 use crate::apply::command_line::joiner_folder;
 use crate::joiner::{
     FileWishes, JoinerFile, JoinerFiles, JoinerFilesError, PresentEnsemble, TicksSeen,
@@ -36,7 +35,7 @@ pub(super) fn run(args: &JoinerArgs, output: &Output) -> Result<Exit, CommandErr
     if args.check.is_empty() {
         live::block_on(write(args, output))?
     } else {
-        data_directory::check(args, output)
+        joiner_check::check(args, output)
     }
 }
 

@@ -31,6 +31,7 @@ mod history;
 mod import;
 mod joiner;
 mod joiner_args;
+mod joiner_check;
 mod journal;
 mod live;
 mod local;

@@ -1,5 +1,6 @@
 //! `zkplan snapshot unpack`: an archive becomes a data directory, whole or not at all.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write as _};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use super::shown_files::{Shown, opened};
 use super::snapshot_args::UnpackArgs;
 use super::unfinished::{Begun, Unfinished, until_interrupted};
 use crate::document::Document as _;
+use crate::joiner::{SEED_LIST, SeedList};
 use crate::render::archives::ArchiveFacts;
 use crate::render::packed::{ArchiveScreen, refused, unpacked};
 use crate::render::words_for_shell;
@@ -23,11 +25,12 @@ use crate::report::data_files::SnapshotDocument;
 use crate::report::error::CommandFailure;
 use crate::snapshot::{
     ArchiveBytes as _, ArchiveContents, ArchiveFailure, ArchiveSink, DataVerdict, Verification,
-    packed_verdict, plain_name, read_archive, verify, write_plain,
+    packed_verdict, plain_name, read_archive, sha256_of, verify, write_plain,
 };
 
-/// What may be in a data directory that is filled: the id of its server, and what a file system makes.
-const MAY_BE_THERE: [&str; 2] = ["myid", "lost+found"];
+/// What may be in a data directory that is filled: the id of its server, what a file system makes, and the
+/// list of an archive whose files were moved away.
+const MAY_BE_THERE: [&str; 3] = ["myid", "lost+found", SEED_LIST];
 
 /// How the name of the folder begins in which an archive is unpacked; the id of the process follows.
 const PARTIAL: &str = ".zkplan-unpack.";
@@ -58,7 +61,11 @@ fn unpack_and_say(
         DataVerdict::NotProvable => args.accept_not_provable,
         DataVerdict::Damaged => false,
     };
-    if args.plain && is_taken(&seen) && place.make_plain(&seen)? {
+    let mut plain = BTreeMap::new();
+    if args.plain && is_taken(&seen) {
+        plain = place.make_plain(&seen)?;
+    }
+    if !plain.is_empty() {
         seen = place.verified(&contents)?;
     }
     progress.clear();
@@ -70,7 +77,7 @@ fn unpack_and_say(
     if !is_taken(&seen) {
         return Ok(not_unpacked(args, &seen, &shown, output));
     }
-    place.keep()?;
+    place.keep(&place.list(&contents, &plain)?)?;
     let files = shown.screen(&seen, output);
     let next = format!("zkplan snapshot inspect {typed}");
     let text = unpacked(&ArchiveScreen { files, archive: &archive, left_out: &[], next: &next });
@@ -210,15 +217,15 @@ impl<'a> Place<'a> {
         Ok(packed_verdict(seen, contents.manifest.as_ref()))
     }
 
-    /// Stores compressed snapshots plain. Whether there was one.
-    fn make_plain(&self, seen: &Verification) -> Result<bool, CommandError> {
-        let mut has_any = false;
+    /// Stores compressed snapshots plain: the names that they had, and those that they have.
+    fn make_plain(&self, seen: &Verification) -> Result<BTreeMap<String, String>, CommandError> {
+        let mut made = BTreeMap::new();
         for snapshot in &seen.snapshots {
             let name = &snapshot.file.name;
             let (Some(plain), Some(facts)) = (plain_name(name), snapshot.state.whole()) else {
                 continue;
             };
-            let (from, to) = (self.folder().join(name), self.folder().join(plain));
+            let (from, to) = (self.folder().join(name), self.folder().join(&plain));
             let written = File::open(&from).and_then(|file| {
                 let mut plain = File::create_new(&to)?;
                 write_plain(name, file, facts.length, &mut plain)?;
@@ -226,20 +233,50 @@ impl<'a> Place<'a> {
                 fs::remove_file(&from)
             });
             written.map_err(|error| unwritable(to.display(), &error))?;
-            has_any = true;
+            made.insert(name.clone(), plain);
         }
-        Ok(has_any)
+        Ok(made)
     }
 
-    /// Gives the files their place, and the owner of the directory where it was there before.
-    fn keep(&self) -> Result<(), CommandError> {
+    /// The list of the files: of each the hash that it has in the archive, unless it was made plain.
+    fn list(
+        &self,
+        contents: &ArchiveContents,
+        plain: &BTreeMap<String, String>,
+    ) -> Result<SeedList, CommandError> {
+        let mut files = Vec::new();
+        for file in &contents.files {
+            files.push(match plain.get(&file.name) {
+                None => (file.name.clone(), file.sha256.clone()),
+                Some(name) => {
+                    let path = self.folder().join(name);
+                    let hash = File::open(&path).and_then(sha256_of);
+                    (name.clone(), hash.map_err(|error| unreadable(&path, &error))?)
+                }
+            });
+        }
+        Ok(SeedList::of(files))
+    }
+
+    /// Gives the files and their list their place, and the owner of the directory where it was there
+    /// before.
+    fn keep(&self, list: &SeedList) -> Result<(), CommandError> {
         let failed = |error| unwritable(self.out.display(), &error);
+        let new_list = self.partial.join(SEED_LIST);
+        let written = File::create_new(&new_list).and_then(|mut file| {
+            file.write_all(list.to_text().as_bytes())?;
+            file.sync_all()
+        });
+        written.map_err(failed)?;
         if !self.is_new {
             give_to_owner_of(&self.out, &self.folder()).map_err(failed)?;
+            give_to_owner_of(&self.out, &self.partial).map_err(failed)?;
         }
         #[cfg(debug_assertions)]
         super::local::rehearsed_death(None, "unpacked");
         let name = || {
+            // A list without files is that of no directory; files without their list count as used.
+            fs::rename(&new_list, self.out.join(SEED_LIST))?;
             fs::rename(self.folder(), self.out.join(VERSION))?;
             File::open(&self.out)?.sync_all()
         };

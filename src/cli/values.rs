@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::model::{Millis, ServerId, risk_of};
+use crate::model::{Endpoint, Millis, ServerId, risk_of};
 use crate::observe::contact;
 use crate::plan::{Acceptance, StepId};
 use crate::spec;
@@ -63,6 +63,11 @@ pub(super) fn client_address(text: &str) -> Result<String, String> {
         Some(_) => Ok(text.to_owned()),
         None => Err("give host:port, without a chroot".to_owned()),
     }
+}
+
+/// The client address of a leader, without TLS; the port is 2181 where none is given.
+pub(super) fn leader(text: &str) -> Result<Endpoint, String> {
+    contact(text.trim(), false).ok_or_else(|| "give HOST or HOST:PORT".to_owned())
 }
 
 pub(super) fn user(text: &str) -> Result<String, String> {

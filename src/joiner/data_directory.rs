@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::origin::DataOrigin;
+use super::seed_list::SeedFiles;
 use crate::model::{ServerId, Zxid};
 
 /// What was found in a data directory, or in a data directory and a directory of logs: names of files,
@@ -19,6 +21,8 @@ pub struct DirectoryListing {
     pub accepted_epoch: Option<String>,
     /// The text of `version-2/currentEpoch`.
     pub current_epoch: Option<String>,
+    /// The files beside the list that `zkplan snapshot unpack` left; `None` where there is no list.
+    pub seed: Option<SeedFiles>,
 }
 
 /// Whether a server has used a data directory.
@@ -27,8 +31,29 @@ pub struct DirectoryListing {
 pub enum DirectoryState {
     /// Nothing is in `version-2`: a server that starts with it copies everything.
     Blank,
-    /// A server has used it.
+    /// A server has used it, or it does not show that none has.
     Used,
+    /// It holds an unpacked archive, and no server has changed it. Whether its data are those of the
+    /// ensemble is not known.
+    Unpacked,
+    /// The same, and at the zxid of its newest digest the leader of the ensemble had the same data.
+    Seed,
+    /// Its data are not those of the ensemble.
+    Alien,
+    /// Its files are damaged or incomplete.
+    Damaged,
+}
+
+/// What the files of a directory are worth, where they were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum DirectoryData {
+    /// They are whole, and the digest of the data shows it.
+    Whole,
+    /// Nothing damaged was found, and the files do not show that nothing is missing.
+    NotProvable,
+    /// Something is damaged or missing.
+    Damaged,
 }
 
 /// A file with the zxid in its name.
@@ -57,6 +82,8 @@ pub struct DataDirectory {
     pub snapshot: Option<FileByZxid>,
     /// The newest log, by name.
     pub log: Option<FileByZxid>,
+    /// The files beside the list of the archive that was unpacked; `None` where there is no list.
+    pub seed: Option<SeedFiles>,
 }
 
 /// Whether a server with that accepted epoch can follow a leader of another.
@@ -75,15 +102,42 @@ impl DataDirectory {
     /// What was found means.
     pub fn of(listing: &DirectoryListing) -> Self {
         let number = |text: &Option<String>| text.as_deref()?.trim().parse::<i64>().ok();
-        let is_blank = listing.files.is_empty();
         Self {
-            state: if is_blank { DirectoryState::Blank } else { DirectoryState::Used },
+            state: state_by_names(listing),
             my_id: number(&listing.my_id).map(ServerId::new),
             accepted_epoch: number(&listing.accepted_epoch),
             current_epoch: number(&listing.current_epoch),
             snapshot: newest(&listing.files, "snapshot"),
             log: newest(&listing.files, "log"),
+            seed: listing.seed.clone(),
         }
+    }
+
+    /// What it is beside what its files are worth, and what the leader says of its own data.
+    #[must_use]
+    pub fn judged(mut self, data: Option<DirectoryData>, origin: Option<DataOrigin>) -> Self {
+        let is_same = matches!(origin, Some(DataOrigin::Same { .. }));
+        self.state = match self.state {
+            DirectoryState::Blank => DirectoryState::Blank,
+            _ if origin.is_some_and(DataOrigin::is_alien) => DirectoryState::Alien,
+            _ if data == Some(DirectoryData::Damaged) => DirectoryState::Damaged,
+            DirectoryState::Unpacked if is_same && data == Some(DirectoryData::Whole) => {
+                DirectoryState::Seed
+            }
+            state => state,
+        };
+        self
+    }
+}
+
+fn state_by_names(listing: &DirectoryListing) -> DirectoryState {
+    match &listing.seed {
+        // A server that starts with it copies everything, whatever was there before.
+        _ if listing.files.is_empty() => DirectoryState::Blank,
+        Some(files) if files.are_unchanged() => DirectoryState::Unpacked,
+        // A server that has used it has left files of its own.
+        Some(SeedFiles { added, .. }) if added.is_empty() => DirectoryState::Damaged,
+        _ => DirectoryState::Used,
     }
 }
 
@@ -113,6 +167,7 @@ pub fn judge_epoch(directory: &DataDirectory, leaders: Option<u64>) -> EpochVerd
 
 #[cfg(test)]
 mod tests {
+    use super::super::origin::OriginUnknown;
     use super::*;
 
     fn listing(files: &[&str], accepted: Option<&str>) -> DirectoryListing {
@@ -121,6 +176,7 @@ mod tests {
             files: files.iter().map(|name| (*name).to_owned()).collect(),
             accepted_epoch: accepted.map(str::to_owned),
             current_epoch: None,
+            seed: None,
         }
     }
 
@@ -132,6 +188,35 @@ mod tests {
             let used = DataDirectory::of(&listing(&[file], None));
             assert_eq!(used.state, DirectoryState::Used, "{file}");
         }
+    }
+
+    /// Only an unchanged archive that is whole, and whose newest digest the leader has, is a seed.
+    #[test]
+    fn a_seed_is_shown_and_never_assumed() {
+        let same = DataOrigin::Same { zxid: Zxid::new(128), not_compared: Some(3) };
+        let differs = DataOrigin::Differs { zxid: Zxid::new(128) };
+        let unknown = DataOrigin::Unknown { why: OriginUnknown::HashNotAllowed };
+        let whole = Some(DirectoryData::Whole);
+        let seeded = |files: SeedFiles| {
+            let listing = DirectoryListing { seed: Some(files), ..listing(&["snapshot.5"], None) };
+            DataDirectory::of(&listing)
+        };
+        let unchanged = || seeded(SeedFiles::default());
+        let judged = |data, origin| unchanged().judged(data, origin).state;
+        assert_eq!(judged(whole, Some(same)), DirectoryState::Seed);
+        assert_eq!(judged(whole, Some(unknown)), DirectoryState::Unpacked);
+        assert_eq!(judged(whole, None), DirectoryState::Unpacked);
+        assert_eq!(judged(Some(DirectoryData::NotProvable), Some(same)), DirectoryState::Unpacked);
+        assert_eq!(judged(Some(DirectoryData::Damaged), Some(same)), DirectoryState::Damaged);
+        assert_eq!(judged(whole, Some(differs)), DirectoryState::Alien);
+        let name = || vec!["log.5".to_owned()];
+        let missing = seeded(SeedFiles { missing: name(), ..SeedFiles::default() });
+        assert_eq!(missing.judged(None, Some(same)).state, DirectoryState::Damaged);
+        let added = seeded(SeedFiles { added: name(), ..SeedFiles::default() });
+        assert_eq!(added.judged(whole, Some(same)).state, DirectoryState::Used);
+        let used = DataDirectory::of(&listing(&["snapshot.5"], None));
+        assert_eq!(used.clone().judged(whole, Some(same)).state, DirectoryState::Used);
+        assert_eq!(used.judged(whole, Some(differs)).state, DirectoryState::Alien);
     }
 
     /// As numbers, and with names that a server takes although they look like leftovers.

@@ -14,7 +14,8 @@
 //! settings of each server, where settings are wanted) and `settings_compared`, `facts`, the part that
 //! planning and checking use, and `left_to_do` (what no plan does).
 //! `proof`, `clients` and `beside` are used outside a survey: whether a joiner's data equal the
-//! leader's, the clients of a server, and former addresses of servers.
+//! leader's, the clients of a server, and former addresses of servers. So is `leader_data`: what the
+//! leader says of its data.
 
 mod beside;
 mod bugs;
@@ -26,6 +27,7 @@ mod facts;
 mod finding_kind;
 mod findings;
 mod follows_by_write;
+mod leader_data;
 mod left_to_do;
 mod lineage;
 mod machines;
@@ -50,6 +52,7 @@ pub use finding_kind::{
     AskedServer, Finding, FindingKind, Issue, JoinersRun, Level, NotResumed, NotShown,
     RetiredState, SettingDifference, UnusableBecause, WithoutDigests,
 };
+pub use leader_data::{LeaderData, NoLeaderData, leader_data};
 pub use left_to_do::LeftToDo;
 pub use observation::{
     ClientSession, Clients, DataFigures, Digests, Identity, Lag, Lineage, NoDigests, Observation,

@@ -38,8 +38,8 @@ pub use archive::{
     ArchiveBytes, ArchiveContents, ArchiveEncoder, ArchiveFailure, ArchiveFault, ArchiveFaultKind,
     ArchiveManifest, ArchivePart, ArchiveSink, ArchivedFile, IndexedArchive, MANIFEST_NAME,
     PackFailure, PackedDigest, PackedFile, PackedKind, PackedVerdict, Wrapping, chosen,
-    is_compressible, manifest_of, packed_verdict, parts, plain_name, read_archive, write_archive,
-    write_plain,
+    is_compressible, manifest_of, packed_verdict, parts, plain_name, read_archive, sha256_of,
+    write_archive, write_plain,
 };
 pub use compression::Compression;
 pub use contents::{ContentsWish, DataContents, OpenSession, Subtree, ZnodeContents, inspect};

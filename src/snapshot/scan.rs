@@ -13,6 +13,13 @@ use super::snapshot_file::{SnapshotFacts, SnapshotSink, read_snapshot};
 /// Places where logs do not follow on: of more, the rest is not kept.
 const MOST_JUMPS: usize = 1000;
 
+/// A server lists the digest behind each transaction whose zxid is a multiple of this
+/// (`DataTree.DIGEST_LOG_INTERVAL`).
+const LISTED_EVERY: u64 = 128;
+
+/// It keeps the newest of them, that many (`DataTree.DIGEST_LOG_LIMIT`).
+const MOST_LISTED: usize = 1024;
+
 /// What became of reading a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileState<T> {
@@ -116,6 +123,8 @@ pub(super) struct Scan {
     pub(super) jumps: Vec<Jump>,
     /// The digests behind the transactions for which a snapshot is named.
     pub(super) digests: BTreeMap<u64, u64>,
+    /// The digests that servers list, too.
+    pub(super) listed_digests: BTreeMap<u64, u64>,
 }
 
 /// Whether one transaction can be the next behind another: its number is the next one, or the first of a
@@ -149,7 +158,8 @@ pub(super) fn scan(listing: &DataListing, files: &impl DataFiles) -> Scan {
         .collect();
     let digests = of_logs.digests.into_iter();
     let digests = digests.filter_map(|(zxid, digest)| Some((zxid, digest?))).collect();
-    Scan { snapshots, logs, jumps: of_logs.jumps, digests }
+    let (jumps, listed_digests) = (of_logs.jumps, of_logs.listed_digests);
+    Scan { snapshots, logs, jumps, digests, listed_digests }
 }
 
 /// Reads a snapshot for what wants to know its znodes.
@@ -206,6 +216,7 @@ struct LogScan {
     last: Option<u64>,
     jumps: Vec<Jump>,
     digests: BTreeMap<u64, Option<u64>>,
+    listed_digests: BTreeMap<u64, u64>,
     count: usize,
 }
 
@@ -271,6 +282,12 @@ impl LogScan {
             }
             if let Some(known) = self.digests.get_mut(&next) {
                 *known = record.transaction.digest;
+            }
+            if let Some(digest) = record.transaction.digest.filter(|_| next % LISTED_EVERY == 0) {
+                self.listed_digests.insert(next, digest);
+                if self.listed_digests.len() > MOST_LISTED {
+                    self.listed_digests.pop_first();
+                }
             }
             self.last = Some(next);
             facts.first.get_or_insert(next);

@@ -1,6 +1,6 @@
 //! Whether a data directory is whole.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::files::{DataFiles, DataListing};
 use super::finding::{FileFinding, FileFindingKind, FileSeverity};
@@ -39,6 +39,9 @@ pub struct Verification {
     pub last_zxid: Option<u64>,
     /// The transaction up to which the digest shows that the tree is what it was on the server.
     pub proven: Option<u64>,
+    /// Digests that a server wrote into its logs, by zxid: the newest of those that servers list at the
+    /// four-letter word `hash`, too.
+    pub listed_digests: BTreeMap<u64, u64>,
     /// How many transactions were replayed onto the snapshot.
     pub replayed: u64,
     /// What servers would do with the directory.
@@ -84,7 +87,7 @@ pub(super) fn load(listing: &DataListing, files: &impl DataFiles, with_tree: boo
     };
     let servers = server_starts(listing, &scan, &findings);
     let base = base.map(|(snapshot, _)| snapshot.file.name.clone());
-    let Scan { snapshots, logs, .. } = scan;
+    let Scan { snapshots, logs, listed_digests, .. } = scan;
     let verification = Verification {
         verdict,
         findings,
@@ -93,6 +96,7 @@ pub(super) fn load(listing: &DataListing, files: &impl DataFiles, with_tree: boo
         base,
         last_zxid,
         proven,
+        listed_digests,
         replayed: replayed.transactions,
         servers,
     };

@@ -75,7 +75,7 @@ fn the_files_of_real_servers_come_out_as_they_went_in() {
         let after = inspect("new");
         assert_eq!(after["contents"]["znodes"], before["contents"]["znodes"], "{name}");
         assert_eq!(after["provenZxid"], packed["provenZxid"], "{name}");
-        assert_eq!(names(&desk, "new"), ["version-2"]);
+        assert_eq!(names(&desk, "new"), ["version-2", "zkplan-seed.sha256"]);
         assert_eq!(names(&desk, "."), ["data", "data.tar.gz", "new"]);
         fs::remove_file(desk.path("data.tar.gz")).expect("removed");
     }
@@ -217,11 +217,11 @@ fn a_directory_with_data_is_not_filled() {
     fs::create_dir_all(desk.path("new")).expect("a folder");
     desk.write("new/myid", "4");
     assert_eq!(unpack("new").code, 0);
-    assert_eq!(names(&desk, "new"), ["myid", "version-2"]);
+    assert_eq!(names(&desk, "new"), ["myid", "version-2", "zkplan-seed.sha256"]);
     let again = unpack("new");
     assert_eq!(again.code, 65, "{again:?}");
     assert!(again.err.contains("version-2"), "{again:?}");
-    assert_eq!(names(&desk, "new"), ["myid", "version-2"]);
+    assert_eq!(names(&desk, "new"), ["myid", "version-2", "zkplan-seed.sha256"]);
     assert_eq!(unpack("nowhere/new").code, 1);
     assert_eq!(unpack("a.tar.gz").code, 1);
     let folder = desk.zkplan(&["snapshot", "unpack", "data", "-o", "other"]);

@@ -7,7 +7,8 @@ use zkplan::report::SCHEMAS;
 
 use crate::run::{Answer, Desk, SPEC};
 
-fn json(answer: &Answer) -> Value {
+/// The document of a data directory, held against its schema.
+pub(crate) fn directory(answer: &Answer) -> Value {
     let document: Value = serde_json::from_str(&answer.out).expect("JSON");
     let of = SCHEMAS.iter().find(|(name, _)| *name == "data-directory").expect("a schema");
     let validator = jsonschema::validator_for(&of.1()).expect("a schema");
@@ -34,7 +35,7 @@ fn a_blank_data_directory_is_no_used_one() {
     desk.write("logs/version-2/log.200000001", "");
     desk.write("data/version-2/acceptedEpoch", "3");
     let both = ["joiner", "--check", "data", "--check", "logs", "--format", "json"];
-    let used = json(&desk.zkplan(&both));
+    let used = directory(&desk.zkplan(&both));
     assert_eq!((&used["state"], &used["myId"]), (&"used".into(), &4.into()));
     assert_eq!(used["newestLog"]["zxid"], "0x200000001");
     assert_eq!((&used["acceptedEpoch"], &used["epoch"]), (&3.into(), &"notKnown".into()));

@@ -19,5 +19,6 @@ mod recover;
 mod rehearse;
 mod run;
 mod scenarios;
+mod seeds;
 mod snapshots;
 mod ways_back;

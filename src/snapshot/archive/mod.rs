@@ -27,6 +27,6 @@ pub use manifest::{
 };
 pub use parts::{ArchivePart, chosen, parts};
 pub use plain::{plain_name, write_plain};
-pub use reading::{ArchiveContents, ArchiveSink, ArchivedFile, read_archive};
+pub use reading::{ArchiveContents, ArchiveSink, ArchivedFile, read_archive, sha256_of};
 pub use wrapping::{ArchiveEncoder, Wrapping, is_compressible};
 pub use writing::{PackFailure, manifest_of, write_archive};

@@ -248,6 +248,22 @@ fn one_file(
     Ok(ArchivedFile { name, bytes, sha256: in_hex(hash), offset, first, last })
 }
 
+/// The SHA-256 of all that comes, as `sha256sum` prints it.
+///
+/// # Errors
+/// What the system says.
+pub fn sha256_of(mut file: impl Read) -> io::Result<String> {
+    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 64 * 1024]);
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(in_hex(hash)),
+            Ok(count) => hash.update(&buffer[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 /// A SHA-256 as `sha256sum` prints it.
 pub(super) fn in_hex(hash: Sha256) -> String {
     let mut text = String::new();
