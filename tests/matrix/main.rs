@@ -7,6 +7,7 @@
 //! cargo test --test matrix -- long      # everything
 //! cargo test --test matrix -- 3.5.10    # the rows whose name holds that
 //! cargo test --test matrix -- start     # from the true start, and other rolling restarts: roll
+//! cargo test --test matrix -- seed      # joiners that begin with an archive of a running server
 //! cargo test --test matrix -- migration # from the true start to the end
 //! ```
 //!
@@ -35,6 +36,8 @@ mod queue;
 #[path = "../zookeeper/rolls.rs"]
 mod rolls;
 mod rows;
+#[path = "../zookeeper/seeding.rs"]
+mod seeding;
 #[path = "../zookeeper/spec.rs"]
 #[expect(dead_code, reason = "what other specs hold")]
 mod spec;

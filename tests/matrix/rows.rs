@@ -57,6 +57,8 @@ pub(crate) enum Length {
     Chain(&'static [&'static str]),
     /// From there, and without superDigest, onto three servers that were used for something else.
     Migration(Way),
+    /// A fourth server begins with an archive of a running one.
+    Seed,
     /// The refusal of a release that is too old.
     Refusal,
 }
@@ -117,6 +119,7 @@ impl Row {
         let what = match self.length {
             Length::Start => ", start",
             Length::Roll | Length::Chain(_) => ", roll",
+            Length::Seed => ", seed",
             Length::Migration(Way::Participants) => ", migration",
             Length::Migration(Way::ObserversFirst) => ", migration, observers first",
             Length::Whole | Length::Short | Length::Pair | Length::Refusal => "",
@@ -194,11 +197,14 @@ fn all(refusal: Row) -> Vec<Row> {
     let migrations = ways.map(|(release, way)| {
         Row::of(Release::Apache(release), Configuration::Static, Length::Migration(way))
     });
+    let seeds = RELEASES.into_iter().filter(|release| number(*release).is_some());
+    let seeds = seeds.map(|release| Row::of(release, Configuration::Dynamic, Length::Seed));
     let roll = Row::pair(("3.8.6", "3.9.5"), Length::Roll);
     let chain = Row::pair(("3.5.10", "3.9.5"), Length::Chain(&CHAIN));
     whole
         .chain(pairs)
         .chain(starts)
+        .chain(seeds)
         .chain([roll, chain])
         .chain(migrations)
         .chain([refusal])

@@ -8,6 +8,7 @@ use crate::harness::{Ensemble, Role, Witness};
 use crate::ledger::is_at;
 use crate::rows::{Length, Row};
 use crate::say;
+use crate::seeding::begins_with_a_seed;
 use crate::spec::Spec;
 use crate::upgrades;
 use crate::zkplan::{Desk, Outcome};
@@ -36,6 +37,9 @@ const PAIR: [&str; 7] =
 /// That of a release that is too old.
 const REFUSAL: [&str; 1] = ["refused"];
 
+/// Of a joiner with an archive of a running server.
+const SEED: [&str; 4] = ["checked", "installed", "only the difference", "proven"];
+
 /// What came of a story.
 pub(crate) struct Played {
     pub(crate) steps: Vec<&'static str>,
@@ -52,6 +56,7 @@ pub(crate) fn play(row: &Row) -> Played {
         Length::Refusal => is_refused(row),
         Length::Whole | Length::Short | Length::Pair => moves(row),
         Length::Start => upgrades::starts(row),
+        Length::Seed => is_seeded(row),
         Length::Roll => upgrades::rolls(row),
         Length::Chain(releases) => upgrades::is_upgraded(row, releases),
         Length::Migration(way) => upgrades::migrates(row, way),
@@ -62,12 +67,18 @@ pub(crate) fn play(row: &Row) -> Played {
         Length::Pair => &PAIR,
         Length::Refusal => &REFUSAL,
         Length::Start => &upgrades::START,
+        Length::Seed => &SEED,
         Length::Roll => &upgrades::ROLL,
         Length::Chain(_) => &upgrades::CHAIN,
         Length::Migration(_) => &upgrades::MIGRATION,
     };
     assert_eq!(played.steps, wanted, "a step was left out");
     played
+}
+
+fn is_seeded(row: &Row) -> Played {
+    begins_with_a_seed(row.builder(), &row.accepts(), |_, _, _| {});
+    Played { steps: SEED.to_vec(), longest_gap: None }
 }
 
 /// An ensemble, its operator, and what was done.
@@ -93,6 +104,7 @@ fn moves(row: &Row) -> Played {
         Length::Short
         | Length::Refusal
         | Length::Start
+        | Length::Seed
         | Length::Roll
         | Length::Chain(_)
         | Length::Migration(_) => {}

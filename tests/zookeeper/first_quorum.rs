@@ -6,8 +6,7 @@ use serde_json::Value;
 
 use crate::applying::{Apply, Applying, wanting};
 use crate::harness::{Builder, Ensemble, Mode, PATIENCE, Witness, wait_until};
-use crate::installing;
-use crate::joiner_files::desk_with_token;
+use crate::installing::{self, desk_with_token};
 use crate::ledger::is_at;
 use crate::show;
 use crate::spec::Spec;

@@ -6,6 +6,14 @@ use std::process::{Command, Output};
 use crate::harness::Ensemble;
 use crate::zkplan::Desk;
 
+/// A desk with the token of the super user.
+pub(crate) fn desk_with_token(ensemble: &Ensemble) -> Desk {
+    let desk = Desk::accepting(ensemble);
+    let token = desk.run_as_super(&["digest"]).exits(0).stdout;
+    desk.write("super.token", &token);
+    desk
+}
+
 /// What the script of a joiner does for a server of an ensemble: both directories are the harness's.
 pub(crate) fn install(desk: &Desk, ensemble: &Ensemble, id: u8) -> Output {
     let data = ensemble.file(id, "data");

@@ -5,18 +5,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crate::applying::wanting;
-use crate::harness::{Builder, Ensemble};
-use crate::installing::{install, said, start};
+use crate::harness::Builder;
+use crate::installing::{desk_with_token, install, said, start};
 use crate::ledger::is_at;
-use crate::zkplan::{Desk, text};
-
-/// A desk with the token of the super user.
-pub(crate) fn desk_with_token(ensemble: &Ensemble) -> Desk {
-    let desk = Desk::accepting(ensemble);
-    let token = desk.run_as_super(&["digest"]).exits(0).stdout;
-    desk.write("super.token", &token);
-    desk
-}
+use crate::zkplan::text;
 
 on_both_profiles! { they_follow_and_are_added }
 

@@ -68,6 +68,8 @@ mod retired_servers;
 mod rollback;
 #[expect(dead_code, reason = "upgrades, which the matrix plays")]
 mod rolls;
+mod seeding;
+mod seeds;
 mod settings;
 mod shapes;
 mod sizes;
