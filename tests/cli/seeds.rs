@@ -2,7 +2,7 @@
 //! install.sh takes.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -167,6 +167,31 @@ fn install_takes_a_seed_and_nothing_that_is_none() {
     desk.write("to/version-2/currentEpoch", "3");
     kit.refuses(&with_seed, "a server has used it");
     kit.refuses(&[], "a server has used it");
+}
+
+/// Where root installs, the files are for the user to whom the data directory belongs; any other user who
+/// installs keeps them.
+#[test]
+fn a_seed_belongs_to_the_owner_of_the_data_directory() {
+    let desk = Desk::new();
+    let kit = Kit::new(&desk);
+    unpacked(&desk, "seed", &[]);
+    fs::create_dir(desk.path("to")).expect("a folder");
+    // Only root can give it away.
+    drop(chown(desk.path("to"), Some(4711), Some(4712)));
+    kit.takes(&["--seed", &desk.path("seed").display().to_string()]);
+    let owner = |path: &Path| {
+        let facts = fs::metadata(path).expect("it is there");
+        (facts.uid(), facts.gid())
+    };
+    let wanted = owner(&desk.path("to"));
+    let mut all = ["to/myid", "to/version-2"].map(|name| desk.path(name)).to_vec();
+    all.push(desk.path("to").join(LIST));
+    let files = names(&desk.path("to/version-2"));
+    all.extend(files.iter().map(|name| desk.path("to/version-2").join(name)));
+    for path in all {
+        assert_eq!(owner(&path), wanted, "{}", path.display());
+    }
 }
 
 /// Straight into the data directory, where there is not room for two copies.
