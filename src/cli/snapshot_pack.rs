@@ -44,7 +44,11 @@ const STDOUT: &str = "-";
 /// Packs, until a signal comes: nothing that could be taken for an archive is left then.
 pub(super) fn run(args: &PackArgs, output: &Output) -> Result<Exit, CommandError> {
     let (args, output) = (args.clone(), output.clone());
-    let nothing = format!("{} was not written", args.out.display());
+    let nothing = if args.out.as_os_str() == STDOUT {
+        "what was written to stdout is no whole archive".to_owned()
+    } else {
+        format!("{} was not written", args.out.display())
+    };
     until_interrupted(nothing, move |unfinished| pack_and_say(&args, unfinished, &output))
 }
 
