@@ -84,6 +84,7 @@ const PAGES: &[(&str, &str)] = &[
     ("joiner", include_str!("explain/joiner.md")),
     ("snapshots", include_str!("explain/snapshots.md")),
     ("archives", include_str!("explain/archives.md")),
+    ("backup", include_str!("explain/backup.md")),
     ("recover", include_str!("explain/recover.md")),
     ("settings", include_str!("explain/settings.md")),
     ("packagings", include_str!("explain/packagings.md")),

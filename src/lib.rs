@@ -49,6 +49,8 @@
 //!   them; it packs them, and reads archives as if they were directories.
 //! * [`recovery`] says what the directories of survivors mean where a quorum is gone for good, and has the
 //!   first voter of a new ensemble, which the old servers cannot meet.
+//! * [`backup`] says whether an archive is a backup of an ensemble, which `apply` asks before voters change
+//!   where the spec wants one.
 //! * [`prediction`] has what a plan is expected to cost in time: figures for reviewers, beside which an
 //!   apply shows what it measured.
 //! * [`whynot`] checks the same change in another order.
@@ -120,6 +122,7 @@
 //!   recorded.
 
 pub mod apply;
+pub mod backup;
 pub mod check;
 pub mod cli;
 pub mod demo;

@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-pub use super::stamp::{Cause, Stamp};
+pub use super::stamp::{BackupNote, Cause, Stamp};
 use super::wait::Occupied;
 use crate::model::{Endpoint, Server};
 use crate::observe::contact;
@@ -140,6 +140,9 @@ pub enum Entry {
     Claimed {
         /// The user, as `user@host`.
         who: String,
+        /// The backup that was given and passed. For people: nothing is decided by it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        backup: Option<BackupNote>,
     },
     /// A fence is about to be sent.
     FenceIntent {

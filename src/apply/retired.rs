@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn what_was_not_taken_out_or_came_back_is_not_retired() {
-        let begun = run(1, &[1, 2], vec![Entry::Claimed { who: "w".into() }]);
+        let begun = run(1, &[1, 2], vec![Entry::Claimed { who: "w".into(), backup: None }]);
         assert_eq!(ids(&[begun], &members(&[4, 5, 6]), 1), []);
         let closed = [run(1, &[1, 2], vec![Entry::Closed])];
         assert_eq!(ids(&closed, &members(&[1, 4, 5, 6]), 1), [(1, 2)]);
@@ -251,7 +251,7 @@ mod tests {
         assert_eq!(by(std::slice::from_ref(&closed), &old), Some((1, 1)));
         assert_eq!(by(std::slice::from_ref(&closed), &members(&[4, 5, 6])), None);
         assert_eq!(by(&[closed, run(2, &[4], vec![Entry::Closed])], &old), Some((1, 2)));
-        let open = run(1, &[1, 2, 3], vec![Entry::Claimed { who: "w".into() }]);
+        let open = run(1, &[1, 2, 3], vec![Entry::Claimed { who: "w".into(), backup: None }]);
         assert_eq!(by(&[open], &old), None);
     }
 }

@@ -39,3 +39,17 @@ pub struct Cause {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
+
+/// The archive that passed as a backup before an apply. For people: nothing is decided by it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BackupNote {
+    /// The name of its file.
+    pub file: String,
+    /// Its last transaction, as ZooKeeper prints it.
+    pub zxid: String,
+    /// When that was (UTC), as the clock of the leader had it.
+    pub at: String,
+    /// The SHA-256 of the file, in hex.
+    pub sha256: String,
+}

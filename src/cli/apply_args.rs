@@ -14,7 +14,7 @@ use crate::first_quorum::Noted;
 use crate::model::{Millis, ServerId};
 use crate::plan::Acceptance;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct ApplyArgs {
     /// A saved plan, or a spec that is planned first
     #[arg(value_name = "PLAN|SPEC")]
@@ -61,6 +61,11 @@ pub(super) struct ApplyArgs {
     /// How long to wait for the lock of another apply [default: twice the session timeout]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(super) lock_timeout: Option<Millis>,
+
+    /// A backup of this ensemble: an archive of `zkplan snapshot pack`. It is checked before anything
+    /// is sent; policy.backup asks for it before voters change
+    #[arg(long, value_name = "FILE")]
+    pub(super) backup: Option<PathBuf>,
 
     /// Run no start and stop commands: you start and stop the servers by hand
     #[arg(long)]

@@ -11,7 +11,7 @@ use crate::render::words_for_shell;
 use crate::report::error::CommandFailure;
 use crate::saved::signature::{KeyError, PlanSignature, VerifyKey};
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct SignatureArgs {
     /// Apply only a saved plan that was signed with the private key of this Ed25519 public key
     /// (PEM); repeatable: one of them is enough; see `zkplan explain signatures`

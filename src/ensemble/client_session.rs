@@ -24,6 +24,17 @@ use crate::model::{ConfigVersion, Endpoint, EnsembleConfig, Reconfig, Update};
 /// A config version that no ensemble ever has.
 const IMPOSSIBLE_CONFIG_VERSION: i64 = 0x7fff_ffff_ffff_fffe;
 
+/// Where a znode comes from, of its `Stat`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ZnodeBirth {
+    /// The transaction that created it.
+    pub czxid: i64,
+    /// The transaction that set its data last.
+    pub mzxid: i64,
+    /// When it was created, in milliseconds since 1970, as the clock of the leader had it.
+    pub ctime_ms: i64,
+}
+
 /// A real session.
 pub struct HeldSession {
     means: ConnectOptions,
@@ -110,6 +121,25 @@ impl HeldSession {
             Ok(AclEntry { scheme: scheme.to_owned(), id, ..entry.clone() })
         };
         entries.iter().map(own).collect()
+    }
+
+    /// Where znodes come from, as new as anything that had committed before; `None` where there is none. No
+    /// list forbids to ask that (`FinalRequestProcessor`, `OpCode.exists`).
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub async fn births(&self, paths: &[String]) -> Result<Vec<Option<ZnodeBirth>>, RequestError> {
+        let paths = paths.to_vec();
+        let read = self.perform(move |client| async move {
+            let sync = client.sync(CONFIG);
+            let stats = futures::future::join_all(paths.iter().map(|path| client.check_stat(path)));
+            let (sync, stats) = futures::join!(sync, stats);
+            sync?;
+            stats.into_iter().collect::<Result<Vec<_>, _>>()
+        });
+        let birth =
+            |stat: Stat| ZnodeBirth { czxid: stat.czxid, mzxid: stat.mzxid, ctime_ms: stat.ctime };
+        Ok(read.await?.into_iter().map(|stat| stat.map(birth)).collect())
     }
 
     /// Makes one request, bounded in time; what is not answered is unknown.

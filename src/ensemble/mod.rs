@@ -40,7 +40,7 @@ use serde::Serialize;
 use crate::model::{Endpoint, Folder, Host};
 
 pub use crate::model::ServerVersion;
-pub use client_session::HeldSession;
+pub use client_session::{HeldSession, ZnodeBirth};
 pub use code::ErrorCode;
 pub use credential::{Credential, InClear};
 pub use digest::{DigestAlgorithm, digest_id, digest_id_by};

@@ -33,8 +33,8 @@ pub use folder::Folder;
 pub use host::Host;
 pub use membership::{Membership, MembershipParseError};
 pub use policy::{
-    AddAs, ClientPart, Cutover, Millis, MinTolerance, Policy, ReuseIds, StandaloneEnabled,
-    ZonePolicy,
+    AddAs, BackupPolicy, ClientPart, Cutover, Millis, MinTolerance, Policy, ReuseIds,
+    StandaloneEnabled, ZonePolicy,
 };
 pub use properties::{MalformedEscape, Property, latin_1, properties, trimmed};
 pub use quorum::{Majority, quorum_of};

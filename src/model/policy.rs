@@ -96,6 +96,17 @@ pub struct Policy {
     /// while it is applied.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub require_saved_plan: bool,
+    /// The backup that an apply asks for before voters change; `None` where it asks for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backup: Option<BackupPolicy>,
+}
+
+/// What an apply asks of a backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BackupPolicy {
+    /// How long ago its last transaction may be.
+    pub max_age: Millis,
 }
 
 impl Default for Policy {
@@ -112,6 +123,7 @@ impl Default for Policy {
             reuse_ids: ReuseIds::Never,
             client_part: ClientPart::Keep,
             require_saved_plan: false,
+            backup: None,
         }
     }
 }

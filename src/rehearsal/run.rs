@@ -111,6 +111,7 @@ fn options(simulated: &SimulatedPlan) -> Options {
         lock_timeout_ms: None,
         abandon: None,
         strict_version: false,
+        backup: None,
     }
 }
 

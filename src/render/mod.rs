@@ -7,6 +7,7 @@
 
 mod approval;
 pub mod archives;
+pub mod backup;
 pub mod changes;
 mod clients;
 pub mod commands;

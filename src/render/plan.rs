@@ -8,8 +8,8 @@
 pub use super::files::{PlanFile, SpecFile};
 use super::text::{Line, Style, Text};
 use super::{
-    changes, commands, head, law, no_return, open_run, phrases, predicted, present, rehearse,
-    restarts, start, steps,
+    backup, changes, commands, head, law, no_return, open_run, phrases, predicted, present,
+    rehearse, restarts, start, steps,
 };
 use crate::check::CheckedPlan;
 use crate::joiner::to_start;
@@ -173,6 +173,7 @@ pub fn screen(screen: &PlanScreen<'_>) -> Text {
     text.paragraph("", summary(checked, is_past), width);
     text.append(predicted::below(&Prediction::of(checked), plan.facts.leader, width));
     text.append(no_return::below(plan, width));
+    text.append(backup::below(plan, done, width));
     if let Origin::Made { rehearsed: Some(rehearsed), spec, saved, flags } = origin {
         let command = match saved.and_then(Result::ok) {
             Some(file) => format!("zkplan rehearse {}", phrases::shell(file.path)),
@@ -496,7 +497,7 @@ fn next(
             if joins { start::writes(file.path) } else { applies_back(plan, file.path) }
         }
         (Some(run), Some(file)) if run.not_resumed.is_none() && run.plan_id == file.plan_id => {
-            format!("zkplan apply {}", phrases::shell(file.path))
+            format!("zkplan apply {}{}", phrases::shell(file.path), backup::flag(plan))
         }
         (Some(run), _) => open_run::command(&path, &run, &accepts),
         (None, saved) => open_run::unproven(&path, findings).unwrap_or_else(|| {
@@ -504,7 +505,7 @@ fn next(
                 if plan.hooks.want_joiner_files() && !to_start(plan, facts).is_empty() {
                     return start::writes(file.path);
                 }
-                return format!("zkplan apply {}", phrases::shell(file.path));
+                return format!("zkplan apply {}{}", phrases::shell(file.path), backup::flag(plan));
             }
             let flags: Vec<String> = flags.iter().map(|word| phrases::shell(word) + " ").collect();
             format!("zkplan plan {path} {}--out plan.json", flags.concat())

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::backup;
 use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
 use super::waits::proven;
@@ -328,7 +329,10 @@ fn commits(report: &RunReport, width: usize) -> Text {
 /// An entry of a run's journal as one line.
 pub fn entry(entry: &Entry) -> String {
     match entry {
-        Entry::Claimed { who } => format!("started by {who}"),
+        Entry::Claimed { who, backup: None } => format!("started by {who}"),
+        Entry::Claimed { who, backup: Some(note) } => {
+            format!("started by {who}, with {}", backup::noted(note))
+        }
         Entry::FenceIntent { version } => format!("fence sent, from config version {version}"),
         Entry::Fenced { version, .. } => format!("fenced, config version {version}"),
         Entry::Intent { step, version } => format!("{step} sent, from config version {version}"),

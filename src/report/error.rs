@@ -161,6 +161,8 @@ pub enum CommandFailure {
     NotGranted,
     /// The plan cannot be simulated.
     NotRehearsed,
+    /// The archive does not show that it is whole, of this ensemble, or how old it is.
+    BackupNotProven,
 
     /// Approval is required, and there is no terminal.
     ApprovalMissing,
@@ -172,6 +174,10 @@ pub enum CommandFailure {
     PlanNotSaved,
     /// The plan has no signature by a key of `--verify-key`.
     PlanNotSigned,
+    /// Voters change, the policy asks for a backup, and none was given.
+    BackupMissing,
+    /// The backup is older than the policy allows.
+    BackupTooOld,
 
     /// The live ensemble is not in a state of the plan.
     Stale,
@@ -185,6 +191,8 @@ pub enum CommandFailure {
     Overtaken,
     /// The configuration was changed by another client during the run.
     ForeignChange,
+    /// The backup is not of this ensemble.
+    BackupOfOther,
 
     /// Another apply holds the lock.
     Locked,
@@ -251,6 +259,8 @@ pub enum CommandFailure {
     CertificateInvalid,
     /// A command of the plan gets the files of a joiner, and they are not there.
     JoinerFilesWanted,
+    /// The backup is damaged or incomplete.
+    BackupDamaged,
 
     /// A bug in zkplan.
     Bug,
@@ -347,18 +357,22 @@ impl CommandFailure {
             | Self::DataDiffer
             | Self::OldSettings
             | Self::NotGranted
-            | Self::NotRehearsed => ErrorKind::Unsafe,
+            | Self::NotRehearsed
+            | Self::BackupNotProven => ErrorKind::Unsafe,
             Self::ApprovalMissing
             | Self::ApprovalRefused
             | Self::BeyondApproval
             | Self::PlanNotSaved
-            | Self::PlanNotSigned => ErrorKind::NotApproved,
+            | Self::PlanNotSigned
+            | Self::BackupMissing
+            | Self::BackupTooOld => ErrorKind::NotApproved,
             Self::Stale
             | Self::UnexpectedPlan
             | Self::OtherRun
             | Self::RunGone
             | Self::Overtaken
-            | Self::ForeignChange => ErrorKind::Stale,
+            | Self::ForeignChange
+            | Self::BackupOfOther => ErrorKind::Stale,
             Self::Locked | Self::OtherLock => ErrorKind::Locked,
             Self::Interrupted
             | Self::LockLost
@@ -384,7 +398,8 @@ impl CommandFailure {
             | Self::PlanInvalid
             | Self::ConfigInvalid
             | Self::CertificateInvalid
-            | Self::JoinerFilesWanted => ErrorKind::Data,
+            | Self::JoinerFilesWanted
+            | Self::BackupDamaged => ErrorKind::Data,
             Self::Bug => ErrorKind::Bug,
         }
     }

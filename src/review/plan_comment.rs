@@ -7,7 +7,8 @@ use super::budget::Part;
 use super::escape::{code, prose};
 use super::lists::{of_changes, of_findings};
 use crate::model::ServerId;
-use crate::plan::{Plan, Step};
+use crate::plan::{Done, Plan, Step};
+use crate::render::backup;
 use crate::render::commands::commands;
 use crate::render::mermaid::mermaid;
 use crate::render::plan::accepted;
@@ -51,6 +52,7 @@ pub(super) fn head(plan: &PlanReview<'_>, file: &str) -> String {
         paragraphs.push(prose(&document.summary.text));
     }
     paragraphs.extend(predicted(plan).map(|said| prose(&said)));
+    paragraphs.extend(backup::words(checked.plan(), &Done::new()).map(|said| prose(&said)));
     if let Some(run) = open_run {
         let seen = if run.is_certain { "" } else { AS_FAR_AS_SEEN };
         let progress = words_for_progress(checked.plan(), run.done);

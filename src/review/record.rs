@@ -3,6 +3,7 @@
 use super::budget::{Part, fit};
 use super::escape::{code, prose};
 use crate::apply::journal::{Entry, GateOpenedBy, LeavingText, PassedClient, Record, Run};
+use crate::render::backup::noted;
 use crate::render::run::entry;
 use crate::render::{words_for_count, words_for_prediction};
 use crate::report::events::KnownBy;
@@ -109,7 +110,7 @@ fn step(step: &RunStep) -> Vec<String> {
 /// Who ran the apply that wrote a record, as far as the journal has it.
 fn by(run: &Run, nonce: &str) -> String {
     let claimed = run.records.iter().find_map(|record| match &record.entry {
-        Entry::Claimed { who } if record.nonce == nonce => Some(who.clone()),
+        Entry::Claimed { who, .. } if record.nonce == nonce => Some(who.clone()),
         _ => None,
     });
     let opened = run.header.as_ref().ok().filter(|header| header.opened.nonce == nonce);
@@ -129,6 +130,10 @@ fn approvals(run: &Run) -> Vec<Vec<String>> {
                 (step, "no approval needed: no client was connected any more".to_owned())
             }
             Entry::Attested { step } => (step, "attested: the data directory is blank".to_owned()),
+            Entry::Claimed { backup: Some(note), .. } => {
+                let by = by(run, &record.nonce);
+                return Some(vec![String::new(), prose(&noted(note)), by, code(&record.at)]);
+            }
             _ => return None,
         };
         Some(vec![code(step.as_str()), what, by(run, &record.nonce), code(&record.at)])
@@ -193,7 +198,7 @@ mod tests {
         };
         let entries = [
             committed(&join, "100000005", CommitEvidence::Reply),
-            Entry::Claimed { who: "bob@ci".to_owned() },
+            Entry::Claimed { who: "bob@ci".to_owned(), backup: None },
             Entry::Passed { step: gate, how: GateOpenedBy::Approved, clients: vec![client] },
             committed(&leave, "100000006", CommitEvidence::ReadBack),
             Entry::Closed,

@@ -21,7 +21,7 @@ use crate::check::{Breach, CheckedPlan, check};
 use crate::document::{Format, canonical, headed};
 
 /// The format of plan files and of the plans that the journal keeps.
-pub const FORMAT: Format = Format { name: "plan", major: 2, minor: 5 };
+pub const FORMAT: Format = Format { name: "plan", major: 2, minor: 6 };
 
 /// A plan file larger than this is not read; a move of 127 servers needs a quarter of it.
 const MAX_BYTES: usize = 16 * 1024 * 1024;

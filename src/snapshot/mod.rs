@@ -8,7 +8,8 @@
 //! `transaction` one log, `tree` and `digest` are `DataTree` and its digest. `scan` reads every file,
 //! `replay` applies transactions to a snapshot, `judge` says what that means, and `verify` joins them.
 //! `contents` counts what is in the tree then. `archive` packs files and reads what was packed.
-//! What servers would do is in `server_start`.
+//! What servers would do is in `server_start`; `traces` has by what data are distinguished from those of another
+//! ensemble.
 
 mod archive;
 mod compression;
@@ -30,6 +31,7 @@ mod snapshot_file;
 mod source;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod transaction;
 mod tree;
 mod verify;
@@ -51,5 +53,6 @@ pub use replay::{DigestDifference, LoggedMembership, Misfit};
 pub use scan::{FileState, LogFacts, ScannedLog, ScannedSnapshot};
 pub use server_start::{RefusalToStart, ServerLine, ServerStart, StartVerdict};
 pub use snapshot_file::{SnapshotFacts, StoredDigest};
+pub use traces::{DataTraces, ZnodeTrace, traces};
 pub use tree::ZnodeLifetime;
 pub use verify::{DataVerdict, Verification, verify};

@@ -95,6 +95,11 @@ impl Tree {
         self.znodes.iter().map(|(path, znode)| (&**path, znode))
     }
 
+    /// A znode; the path of the root is empty.
+    pub(super) fn get(&self, path: &[u8]) -> Option<&Znode> {
+        self.znodes.get(path)
+    }
+
     /// Open sessions with their timeouts in milliseconds.
     pub(super) fn sessions(&self) -> impl Iterator<Item = (i64, i32)> {
         self.sessions.iter().map(|(id, timeout)| (*id, *timeout))

@@ -6,8 +6,9 @@ use super::read::{Fields, Reader};
 use super::shown::{is_hidden, quoted};
 use super::tree::{Node, Value};
 use crate::model::{
-    AddAs, Auth, AuthScheme, ClientPart, Connect, Cutover, Folder, Hooks, Mechanism, Millis,
-    MinTolerance, PasswordSource, Policy, ReuseIds, StandaloneEnabled, Timeouts, Tls, ZonePolicy,
+    AddAs, Auth, AuthScheme, BackupPolicy, ClientPart, Connect, Cutover, Folder, Hooks, Mechanism,
+    Millis, MinTolerance, PasswordSource, Policy, ReuseIds, StandaloneEnabled, Timeouts, Tls,
+    ZonePolicy,
 };
 
 /// The only `apiVersion`.
@@ -35,6 +36,9 @@ const LONGEST_ANSWER: Millis = Millis::from_secs(60);
 
 /// The longest wait on top of proof.
 const LONGEST_WAIT: Millis = Millis::from_secs(24 * 3600);
+
+/// The oldest backup that a spec can allow: a year.
+const OLDEST_BACKUP: Millis = Millis::from_secs(366 * 24 * 3600);
 
 /// The highest `minTolerance`: half of what 254 servers could be.
 const MOST_TOLERANCE: u32 = 127;
@@ -309,6 +313,7 @@ impl Reader {
             "reuseIds",
             "clientPart",
             "requireSavedPlan",
+            "backup",
         ];
         let mut policy = Policy::default();
         let Some(map) = self.fields(node, "`policy`", &known) else { return policy };
@@ -349,7 +354,21 @@ impl Reader {
         if let Some(node) = map.get("requireSavedPlan") {
             policy.require_saved_plan = self.bool(node, "`requireSavedPlan`").unwrap_or_default();
         }
+        policy.backup = map.get("backup").and_then(|node| self.backup(node));
         policy
+    }
+
+    /// Reads what is asked of a backup.
+    fn backup(&mut self, node: &Node) -> Option<BackupPolicy> {
+        const REMEDY: &str = "give the age that a backup may have: { maxAge: 24h }";
+        let map = self.fields(node, "`backup`", &["maxAge"])?;
+        let node = self.needed(&map, "maxAge", "`backup`", REMEDY)?;
+        let max_age = self.duration(node, "`maxAge`", OLDEST_BACKUP)?;
+        if max_age.0 == 0 {
+            self.complain(node.place, "`maxAge` is zero", "no backup is so young", REMEDY);
+            return None;
+        }
+        Some(BackupPolicy { max_age })
     }
 
     fn set<T: Copy>(

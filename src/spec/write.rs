@@ -232,6 +232,14 @@ fn policy(out: &mut Formatter<'_>, policy: &Policy) -> fmt::Result {
     for (key, value) in given.iter().filter(|(key, value)| defaults.get(*key) != Some(value)) {
         match value {
             Value::String(word) => writeln!(out, "  {key}: {}", scalar_or_duration(word))?,
+            // The backup: a map of lengths of time.
+            Value::Object(parts) => {
+                let part = |(key, value): (&String, &Value)| {
+                    format!("{key}: {}", scalar_or_duration(value.as_str().unwrap_or_default()))
+                };
+                let parts: Vec<String> = parts.iter().map(part).collect();
+                writeln!(out, "  {key}: {{ {} }}", parts.join(", "))?;
+            }
             other => writeln!(out, "  {key}: {other}")?,
         }
     }

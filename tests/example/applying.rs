@@ -31,6 +31,7 @@ pub(crate) fn options(checked: &CheckedPlan, plan_id: &str, who: &str) -> Option
         lock_timeout_ms: None,
         abandon: None,
         strict_version: false,
+        backup: None,
     }
 }
 

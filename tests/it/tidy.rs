@@ -25,6 +25,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("document", &[]),
     ("snapshot", &["document"]),
     ("recovery", &["model", "joiner", "snapshot"]),
+    ("backup", &["model", "plan", "snapshot"]),
     ("saved", &["document", "model", "observe", "diff", "plan", "check"]),
     ("explain", &[]),
     (
@@ -83,6 +84,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "rollback",
             "snapshot",
             "recovery",
+            "backup",
         ],
     ),
     (
@@ -113,6 +115,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "rollback",
             "snapshot",
             "recovery",
+            "backup",
             "render",
         ],
     ),
@@ -147,6 +150,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "rollback",
             "snapshot",
             "recovery",
+            "backup",
             "render",
             "report",
             "review",

@@ -11,10 +11,10 @@ use proptest::option;
 use proptest::prelude::*;
 use zkplan::import::{self, File, Note, ServerFiles};
 use zkplan::model::{
-    AcceptedRisk, AddAs, Auth, AuthScheme, Bound, ClientAddress, ClientPart, Connect, Cutover,
-    FOUR_LETTER_WORDS, Folder, Hooks, Host, Millis, MinTolerance, PasswordSource, PeerAddress,
-    Policy, ReuseIds, Role, Server, ServerId, ServerVersion, SettingName, StandaloneEnabled,
-    Timeouts, Tls, VoteWeight, WantedSettings, ZonePolicy,
+    AcceptedRisk, AddAs, Auth, AuthScheme, BackupPolicy, Bound, ClientAddress, ClientPart, Connect,
+    Cutover, FOUR_LETTER_WORDS, Folder, Hooks, Host, Millis, MinTolerance, PasswordSource,
+    PeerAddress, Policy, ReuseIds, Role, Server, ServerId, ServerVersion, SettingName,
+    StandaloneEnabled, Timeouts, Tls, VoteWeight, WantedSettings, ZonePolicy,
 };
 use zkplan::spec::{self, Spec, WantedServer};
 
@@ -153,21 +153,35 @@ fn policy() -> impl Strategy<Value = Policy> {
         StandaloneEnabled::True,
         StandaloneEnabled::False,
     ]);
-    (tolerance, zones, cutover, standalone, any::<[bool; 4]>(), 0_u32..9, millis()).prop_map(
-        |(min_tolerance, zones, cutover, standalone_enabled, words, count, stable_for)| Policy {
-            min_tolerance,
-            zones,
-            changes_per_step: count,
-            add_as: if words[0] { AddAs::Participant } else { AddAs::Observer },
-            cutover,
-            stable_for,
-            max_shrink: count,
-            standalone_enabled,
-            reuse_ids: if words[1] { ReuseIds::Never } else { ReuseIds::Blank },
-            client_part: if words[2] { ClientPart::Keep } else { ClientPart::Write },
-            require_saved_plan: words[3],
-        },
-    )
+    let backup = option::of(
+        (1_u64..9000).prop_map(|secs| BackupPolicy { max_age: Millis::from_secs(secs) }),
+    );
+    (tolerance, zones, cutover, standalone, any::<[bool; 4]>(), 0_u32..9, millis(), backup)
+        .prop_map(
+            |(
+                min_tolerance,
+                zones,
+                cutover,
+                standalone_enabled,
+                words,
+                count,
+                stable_for,
+                backup,
+            )| Policy {
+                min_tolerance,
+                zones,
+                changes_per_step: count,
+                add_as: if words[0] { AddAs::Participant } else { AddAs::Observer },
+                cutover,
+                stable_for,
+                max_shrink: count,
+                standalone_enabled,
+                reuse_ids: if words[1] { ReuseIds::Never } else { ReuseIds::Blank },
+                client_part: if words[2] { ClientPart::Keep } else { ClientPart::Write },
+                require_saved_plan: words[3],
+                backup,
+            },
+        )
 }
 
 fn accept() -> impl Strategy<Value = Vec<AcceptedRisk>> {

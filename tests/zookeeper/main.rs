@@ -25,6 +25,7 @@ mod apply_syncing;
 mod applying;
 mod approvals;
 mod as_planned;
+mod backups;
 mod conformance;
 #[path = "../cli/consoles.rs"]
 mod consoles;

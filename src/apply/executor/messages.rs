@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::apply::end::Outcome;
-use crate::apply::journal::{Entry, HookEnd, LockText, Runs};
+use crate::apply::journal::{BackupNote, Entry, HookEnd, LockText, Runs};
 use crate::apply::judge::Approved;
 use crate::apply::run_view::RunView;
 use crate::ensemble::RequestError;
@@ -36,6 +36,8 @@ pub struct Options {
     pub abandon: Option<u64>,
     /// Whether versions that no run recorded are a reason to refuse.
     pub strict_version: bool,
+    /// The backup that passed, where one was given.
+    pub backup: Option<BackupNote>,
 }
 
 /// What is to be done next. Each is a boundary at which the process may die.

@@ -124,8 +124,8 @@ impl Executor {
         let number = self.open_run();
         let (plan_id, resumed) = (self.options.plan_id.clone(), self.resumes);
         self.tell(Event::Run { number, plan_id, resumed });
-        let who = self.options.who.clone();
-        RunStage::Record(number, Entry::Claimed { who }, Continuation::Begun)
+        let (who, backup) = (self.options.who.clone(), self.options.backup.clone());
+        RunStage::Record(number, Entry::Claimed { who, backup }, Continuation::Begun)
     }
 
     /// Whether a fence comes next: no step is judged while this holds (`saw` in [`super::step`]).

@@ -50,7 +50,7 @@ fn run(number: u64, plan_id: &str, entries: Vec<Entry>) -> Run {
 }
 
 fn claimed() -> Entry {
-    Entry::Claimed { who: "ann@ops1".into() }
+    Entry::Claimed { who: "ann@ops1".into(), backup: None }
 }
 
 fn open(number: u64, plan_id: &str) -> Run {

@@ -7,6 +7,7 @@ use super::super::error::CommandError;
 use super::super::output::Output;
 use super::super::source::Source;
 use super::super::{local, secret};
+use super::backup;
 use super::ready::{Ready, ready};
 use super::typed::{refuse, typed, with_next};
 use crate::apply::access::{Recipient, Signer};
@@ -41,6 +42,7 @@ pub(super) async fn agreed(
     if let Some(what) = args.auto_approve {
         covered(what, args, &ready, output)?;
     }
+    let backup = backup::checked((args, source), (&ready, target), port, output).await?;
     announce(args, source, target, (&ready, port), output).await?;
     if let Some(end) = closed_gate(args, &ready, port).await {
         return Err(refuse((args, source), &end, output));
@@ -48,7 +50,11 @@ pub(super) async fn agreed(
     if args.auto_approve.is_none() {
         approve(args, &ready, output).await?;
     }
-    Ok(Some(ready))
+    if let Some(backup) = &backup {
+        backup.is_still_young(args, output)?;
+    }
+    let backup = backup.map(|passed| passed.note);
+    Ok(Some(Ready { backup, ..ready }))
 }
 
 /// What is accepted beside the plan is shown before it counts.

@@ -4,6 +4,7 @@
 //! and the executor works.
 
 mod agreed;
+mod backup;
 mod first_restart;
 mod joiner_files;
 mod ready;
@@ -37,7 +38,7 @@ use crate::document::Document as _;
 use crate::ensemble::{HeldSession, RequestError, SessionTerms, ZooKeeper};
 use crate::model::Target;
 use crate::observe::Observation;
-use crate::plan::{Acceptance, Plan};
+use crate::plan::Plan;
 use crate::prediction::Prediction;
 use crate::render::run::report;
 use crate::render::{Text, ends};
@@ -108,11 +109,11 @@ fn joiner_dir(args: &ApplyArgs) -> Option<PathBuf> {
 }
 
 /// The options of a run, as the command line has them.
-fn options(args: &ApplyArgs, accepted: &[Acceptance], mine: &ApplyIdentity) -> Options {
+fn options(args: &ApplyArgs, ready: &Ready, mine: &ApplyIdentity) -> Options {
     Options {
         plan_id: mine.lock.plan_id.clone(),
         who: mine.lock.by.for_whom(&mine.lock.cause),
-        approved: approved(args, accepted),
+        approved: approved(args, &ready.accepted),
         interactive: args.auto_approve.is_none() && is_interactive(),
         no_hooks: args.no_hooks,
         joiner_dir: joiner_dir(args),
@@ -120,6 +121,7 @@ fn options(args: &ApplyArgs, accepted: &[Acceptance], mine: &ApplyIdentity) -> O
         lock_timeout_ms: args.lock_timeout.map(|time| time.0),
         abandon: args.abandon,
         strict_version: args.strict_version,
+        backup: ready.backup.clone(),
     }
 }
 
@@ -154,7 +156,7 @@ async fn carry_out(
         args.events.as_deref().map(|path| Events::create(path, &plan.ensemble)).transpose();
     let events = events.map_err(|error| unwritable("the file for --events", &error))?;
     let mine = mine(args, plan, own)?;
-    let options = options(args, &ready.accepted, &mine);
+    let options = options(args, &ready, &mine);
     let plan_id = options.plan_id.clone();
     let prediction = Prediction::of(&ready.checked);
     let path = args.file.display().to_string();

@@ -14,7 +14,7 @@ use super::steady::{self, NotCounted, Patience};
 use super::typed::{again, refuse, saves, typed, with_next};
 use crate::apply::Outcome;
 use crate::apply::command_line::argv;
-use crate::apply::journal::Run;
+use crate::apply::journal::{BackupNote, Run};
 use crate::apply::position::{implied, is_complete};
 use crate::apply::reorder::order_now;
 use crate::apply::resume::{OpenRun, RunDecision, starts_from};
@@ -50,6 +50,8 @@ pub(super) struct Ready {
     pub(super) is_certain: bool,
     /// The risks that are accepted beside those of the plan.
     pub(super) accepted: Vec<Acceptance>,
+    /// The backup that passed, where one was asked for or given; nothing before it was checked.
+    pub(super) backup: Option<BackupNote>,
 }
 
 /// Looks, reads the journal, and makes or takes the plan; `None` where nothing is to be done.
@@ -106,7 +108,7 @@ pub(super) async fn ready(
         }
     }
     let is_certain = earlier.journal.is_certain;
-    Ok(Some(Ready { checked, seen, done, resumes, is_certain, accepted }))
+    Ok(Some(Ready { checked, seen, done, resumes, is_certain, accepted, backup: None }))
 }
 
 /// Refuses a plan that was not approved: one that is not the expected one, or that is made only now where

@@ -91,6 +91,7 @@ fn kept(args: &ApplyArgs) -> String {
         .into_iter()
         .chain(args.lock_timeout.map(|time| format!(" --lock-timeout {time}")))
         .chain(flag(args.no_hooks, "--no-hooks"))
+        .chain(backup(args))
         .chain(joiner_dir(args))
         .chain(flag(args.strict_version, "--strict-version"))
         .chain(signed(&args.signed))
@@ -114,6 +115,12 @@ fn signed(args: &SignatureArgs) -> impl Iterator<Item = String> {
     };
     let keys = args.verify_key.iter().map(move |key| flag("--verify-key", key));
     keys.chain(args.signature.iter().map(move |path| flag("--signature", path)))
+}
+
+/// The backup, as it is typed: the next apply checks it again.
+fn backup(args: &ApplyArgs) -> Option<String> {
+    let file = args.backup.as_ref()?.display().to_string();
+    Some(format!(" --backup {}", words_for_shell(&file)))
 }
 
 /// The folder of joiners' files, as it is typed.
@@ -155,7 +162,7 @@ mod tests {
     #[test]
     fn the_next_command_keeps_what_still_holds() {
         let kept = " --accept ZKQ2:join-2 --timeout 90s --lock-timeout 1m --no-hooks \
-                    --joiner-dir joiners/ --strict-version --verify-key a.pem --verify-key b.pem --signature s --reason OPS-7 --by ann --connect zk1:2181,zk2:2181 --auth sasl --user super --password-file pw \
+                    --backup b.tar.gz --joiner-dir joiners/ --strict-version --verify-key a.pem --verify-key b.pem --signature s --reason OPS-7 --by ann --connect zk1:2181,zk2:2181 --auth sasl --user super --password-file pw \
                     --allow-cleartext-auth";
         assert_eq!(again(kept), format!("zkplan apply plan.yaml{kept}"));
         let said_once = " --approve cutover --auto-approve --abandon 3 --events e --timeout 10m";

@@ -8,7 +8,8 @@ use super::graph_picture::{GraphPicture, graph_picture};
 use super::markup::{Element, Markup, cell, code, element, frame, table};
 use super::sections::{Place, section, section_of_changes, section_of_findings, strip};
 use super::votes_picture::votes_picture;
-use crate::plan::{Acceptance, PlanNode, Step};
+use crate::plan::{Acceptance, Done, PlanNode, Step};
+use crate::render::backup;
 use crate::render::changes::config_lines;
 use crate::render::commands::command_lines;
 use crate::render::steps::{leader_after, leader_before, leader_in, reasoned};
@@ -116,7 +117,8 @@ fn warnings(plan: &PlanReview<'_>) -> Markup {
         all.push(strip("warn", "The loss of one zone would stop writes at these points:"));
         all.push(element("ul").holding_all(windows.iter().map(window)));
     }
-    if let Some(said) = predicted(plan) {
+    let backup = backup::words(plan.checked.plan(), &Done::new());
+    for said in predicted(plan).into_iter().chain(backup) {
         all.push(element("p").holding(said));
     }
     all

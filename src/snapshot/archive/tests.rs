@@ -334,3 +334,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_hash_of_a_file_is_that_of_sha256sum() {
+    let long = vec![b'a'; 1_000_000];
+    for (bytes, hash) in [
+        (&b"abc"[..], "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+        (&long, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"),
+    ] {
+        assert_eq!(sha256_of(bytes).expect("bytes"), hash);
+    }
+}

@@ -110,7 +110,8 @@ fn no_header_tells_where_clients_are() {
     let spec = wanting(&stage.ensemble, 4..=6, contacts).policy("cutover", "drained");
     let scene = Scene::of(&stage, spec, "/zkplan");
     scene.desk.write("plan.json", &scene.plan);
-    let nodes = scene.tale(Of::Operator, &[Entry::Claimed { who: BOSS.into() }, abandoned()]);
+    let nodes =
+        scene.tale(Of::Operator, &[Entry::Claimed { who: BOSS.into(), backup: None }, abandoned()]);
     let nodes: Vec<Znode> = nodes.into_iter().filter(|it| it.path != scene.paths.lock()).collect();
     scene.lay_and_close(&nodes, &closed());
     let ledger = Ledger::begin(&stage.ensemble);

@@ -79,7 +79,7 @@ fn entries() -> Vec<Row> {
     let step = StepId::new;
     let cutover = || step("gate");
     let entries = vec![
-        Entry::Claimed { who: BOSS.into() },
+        Entry::Claimed { who: BOSS.into(), backup: None },
         Entry::FenceIntent { version: "1".into() },
         Entry::Fenced { from: "1".into(), version: "2".into() },
         Entry::Intent { step: step("join-4"), version: "1".into() },
@@ -173,7 +173,7 @@ fn contents() -> Vec<Row> {
             scene.lay_and_close(&scene.tale(Of::Another(&scene.evil), &entries), &closed());
         })
     };
-    let claimed = || Entry::Claimed { who: BOSS.into() };
+    let claimed = || Entry::Claimed { who: BOSS.into(), backup: None };
     vec![
         only("identity alone", |scene| vec![scene.identity()]),
         only("lock alone", |scene| vec![scene.lock()]).plan(),

@@ -265,7 +265,7 @@ impl<'a> Scene<'a> {
     pub(super) fn passed(&self) -> Vec<Entry> {
         let step = StepId::new;
         vec![
-            Entry::Claimed { who: format!("{BOSS}@h") },
+            Entry::Claimed { who: format!("{BOSS}@h"), backup: None },
             Entry::Fenced { from: "1".into(), version: "2".into() },
             Entry::Committed {
                 step: step("join-4"),
