@@ -62,6 +62,7 @@ mod shown_files;
 mod signature;
 mod snapshot;
 mod snapshot_args;
+mod snapshot_diff;
 mod snapshot_pack;
 mod snapshot_unpack;
 mod source;

@@ -1,6 +1,8 @@
 //! `zkplan snapshot verify` and `inspect`: what the files of a data directory or of an archive are worth,
 //! and what is in them.
 
+use std::path::Path;
+
 use super::archive_error::archive_error;
 use super::byte_progress::ByteProgress;
 use super::data_directory::unreadable;
@@ -11,7 +13,7 @@ use super::output::Output;
 use super::server_files::{ArchiveFile, Directory};
 use super::shown_files::{Shown, opened};
 use super::snapshot_args::{DirectoryArgs, InspectArgs, SnapshotArgs, SnapshotCommand};
-use super::{snapshot_pack, snapshot_unpack};
+use super::{snapshot_diff, snapshot_pack, snapshot_unpack};
 use crate::document::Document as _;
 use crate::render::archives::ArchiveFacts;
 use crate::render::data_files::{inspected, verified};
@@ -26,8 +28,14 @@ use crate::snapshot::{
 
 pub(super) fn run(args: &SnapshotArgs, output: &Output) -> Result<Exit, CommandError> {
     match &args.command {
-        SnapshotCommand::Verify(args) => look(&args.of, None, output),
-        SnapshotCommand::Inspect(args) => look(&args.of, Some(&wish(args)), output),
+        SnapshotCommand::Verify(args) => look((&args.directory, &args.of), None, output),
+        SnapshotCommand::Inspect(args) => {
+            if let [a, b] = args.diff.as_slice() {
+                return snapshot_diff::run([a.as_path(), b.as_path()], args, &wish(args), output);
+            }
+            let directory = args.directory.as_deref().expect("wanted where --diff is not given");
+            look((directory, &args.of), Some(&wish(args)), output)
+        }
         SnapshotCommand::Pack(args) => snapshot_pack::run(args, output),
         SnapshotCommand::Unpack(args) => snapshot_unpack::run(args, output),
     }
@@ -39,14 +47,14 @@ fn wish(args: &InspectArgs) -> ContentsWish {
 
 /// Reads a directory or an archive: a wish wants to know what is in it.
 fn look(
-    args: &DirectoryArgs,
+    (path, args): (&Path, &DirectoryArgs),
     wish: Option<&ContentsWish>,
     output: &Output,
 ) -> Result<Exit, CommandError> {
-    if args.directory.is_file() {
-        return look_into_archive(args, wish, output);
+    if path.is_file() {
+        return look_into_archive((path, args), wish, output);
     }
-    let directory = Directory::of(&args.directory, args.log_dir.as_deref());
+    let directory = Directory::of(path, args.log_dir.as_deref());
     let listing = directory.listing()?;
     let seen = Looked::at(&listing, (&directory, None), wish);
     let (paths, typed) = (directory.paths(), directory.typed());
@@ -55,11 +63,10 @@ fn look(
 }
 
 fn look_into_archive(
-    args: &DirectoryArgs,
+    (path, args): (&Path, &DirectoryArgs),
     wish: Option<&ContentsWish>,
     output: &Output,
 ) -> Result<Exit, CommandError> {
-    let path = &args.directory;
     if args.log_dir.is_some() {
         let what = "--log-dir is for a directory: an archive has snapshots and logs in one";
         return Err(CommandError::new(CommandFailure::Usage, what));

@@ -12,6 +12,7 @@ Examples:
   zkplan snapshot verify /var/lib/zookeeper
   zkplan snapshot verify /var/lib/zookeeper --log-dir /var/log/zookeeper-txn --format json
   zkplan snapshot inspect data.tar.gz --path /app --depth 2
+  zkplan snapshot inspect --diff old.tar.gz /var/lib/zookeeper
   zkplan snapshot pack --zoo-cfg /etc/zookeeper/conf/zoo.cfg -o data.tar.gz
   zkplan snapshot unpack data.tar.gz -o /var/lib/zookeeper
 More: zkplan explain snapshots";
@@ -46,13 +47,9 @@ pub(super) enum SnapshotCommand {
     Unpack(UnpackArgs),
 }
 
-/// A data directory or an archive. It is only read: its server may run.
+/// How a data directory or an archive is read and shown.
 #[derive(Debug, Args)]
 pub(super) struct DirectoryArgs {
-    /// The dataDir of zoo.cfg, version-2 in it, or an archive. It is only read; a server may run
-    #[arg(value_name = "DIR|ARCHIVE")]
-    pub(super) directory: PathBuf,
-
     /// The dataLogDir of zoo.cfg, where it is another one
     #[arg(long, value_name = "DIR")]
     pub(super) log_dir: Option<PathBuf>,
@@ -64,14 +61,26 @@ pub(super) struct DirectoryArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct VerifyArgs {
+    /// The dataDir of zoo.cfg, version-2 in it, or an archive. It is only read; a server may run
+    #[arg(value_name = "DIR|ARCHIVE")]
+    pub(super) directory: PathBuf,
+
     #[command(flatten)]
     pub(super) of: DirectoryArgs,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct InspectArgs {
+    /// The dataDir of zoo.cfg, version-2 in it, or an archive. It is only read; a server may run
+    #[arg(value_name = "DIR|ARCHIVE", required_unless_present = "diff")]
+    pub(super) directory: Option<PathBuf>,
+
     #[command(flatten)]
     pub(super) of: DirectoryArgs,
+
+    /// Show which znodes and sessions differ between two directories, snapshots or archives
+    #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = ["directory", "log_dir"])]
+    pub(super) diff: Vec<PathBuf>,
 
     /// Show this znode and what is below it
     #[arg(long, value_name = "PATH", default_value = "/", value_parser = znode_path)]

@@ -55,6 +55,7 @@ pub mod run;
 mod sessions;
 pub mod settings;
 pub mod signing_in;
+pub mod snapshot_diff;
 mod start;
 pub mod status;
 mod status_rows;

@@ -84,6 +84,16 @@ pub enum VerdictWord {
     Damaged,
 }
 
+impl From<DataVerdict> for VerdictWord {
+    fn from(verdict: DataVerdict) -> Self {
+        match verdict {
+            DataVerdict::Whole => Self::Whole,
+            DataVerdict::NotProvable => Self::NotProvable,
+            DataVerdict::Damaged => Self::Damaged,
+        }
+    }
+}
+
 /// What became of reading a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -317,11 +327,6 @@ impl SnapshotDocument {
         exit_code: u8,
     ) -> Self {
         let seen = of.verification;
-        let verdict_word = match seen.verdict {
-            DataVerdict::Whole => VerdictWord::Whole,
-            DataVerdict::NotProvable => VerdictWord::NotProvable,
-            DataVerdict::Damaged => VerdictWord::Damaged,
-        };
         let start = |start: &ServerStart| ServerStartEntry {
             start: start.clone(),
             text: server_start(start),
@@ -329,7 +334,7 @@ impl SnapshotDocument {
         Self {
             directories: of.directories().to_vec(),
             archive: of.archive.map(ArchiveEntry::of),
-            verdict: verdict_word,
+            verdict: seen.verdict.into(),
             summary: verdict(seen).plain_text(),
             base: seen.base.clone(),
             last_zxid: seen.last_zxid.map(zxid),

@@ -29,6 +29,7 @@ pub mod rehearsal;
 mod remedy;
 pub mod rollback;
 pub mod run;
+pub mod snapshot_diff;
 pub mod status;
 mod steps;
 mod unproven;
@@ -67,6 +68,7 @@ pub const SCHEMAS: &[(&str, MakeSchema)] = &[
     ("first-quorum", first_quorum::FirstQuorumDocument::schema),
     ("data-directory", data_directory::DirectoryDocument::schema),
     ("snapshot", data_files::SnapshotDocument::schema),
+    ("snapshot-diff", snapshot_diff::SnapshotDiffDocument::schema),
     ("snapshot-archive", ArchiveManifest::schema),
     ("recover", recovery::RecoverDocument::schema),
     ("fleet", FleetDocument::schema),

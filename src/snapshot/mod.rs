@@ -7,7 +7,7 @@
 //! `source` and `fields` take bytes apart, `snapshot_file` reads one snapshot, `log_file` and
 //! `transaction` one log, `tree` and `digest` are `DataTree` and its digest. `scan` reads every file,
 //! `replay` applies transactions to a snapshot, `judge` says what that means, and `verify` joins them.
-//! `contents` counts what is in the tree then. `archive` packs files and reads what was packed.
+//! `contents` counts what is in the tree then, and `difference` compares two trees. `archive` packs files and reads what was packed.
 //! What servers would do is in `server_start`; `traces` has by what data are distinguished from those of another
 //! ensemble.
 
@@ -15,6 +15,7 @@ mod archive;
 mod compression;
 mod contents;
 mod damage;
+mod difference;
 mod digest;
 mod fields;
 mod files;
@@ -46,9 +47,14 @@ pub use archive::{
 pub use compression::Compression;
 pub use contents::{ContentsWish, DataContents, OpenSession, Subtree, ZnodeContents, inspect};
 pub use damage::{Damage, DamageKind};
+pub use difference::{
+    ChangedSubtree, ChangedZnode, DataDifference, DiffSide, LoadedData, ZnodeChange, difference,
+    load_data,
+};
 pub use files::{DataFiles, DataListing, DataSide, ListedFile};
 pub use finding::{FileFinding, FileFindingKind, FileSeverity};
 pub use log_file::LogEnd;
+pub use names::is_snapshot_name;
 pub use replay::{DigestDifference, LoggedMembership, Misfit};
 pub use scan::{FileState, LogFacts, ScannedLog, ScannedSnapshot};
 pub use server_start::{RefusalToStart, ServerLine, ServerStart, StartVerdict};

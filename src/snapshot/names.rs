@@ -45,6 +45,11 @@ pub(super) fn role_of(name: &str) -> FileRole {
     }
 }
 
+/// Whether a server takes a file of that name for a snapshot.
+pub fn is_snapshot_name(name: &str) -> bool {
+    matches!(role_of(name), FileRole::Snapshot { .. })
+}
+
 /// Whether a server writes a file of that name, and not only reads it.
 pub(super) fn is_written_by_servers(name: &str) -> bool {
     match role_of(name) {

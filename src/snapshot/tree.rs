@@ -47,6 +47,13 @@ pub(super) struct Znode {
     pub(super) stat: ZnodeStat,
 }
 
+impl Znode {
+    /// Whether both have the same data, as far as length and CRC-32 tell. The paths have to be the same.
+    pub(super) fn has_data_of(&self, other: &Self) -> bool {
+        (self.content, self.data_length) == (other.content, other.data_length)
+    }
+}
+
 /// A transaction that finds no znode to change, or one in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct DoesNotApply;

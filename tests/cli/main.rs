@@ -7,6 +7,7 @@ mod cases;
 mod commands;
 mod comments;
 mod consoles;
+mod differences;
 mod documents;
 mod files;
 mod forges;
