@@ -13,7 +13,7 @@ pub enum Exit {
     Differences,
     /// 3: unsafe: a safety rule refuses, a standalone server, two histories.
     Unsafe,
-    /// 4: the approval of the plan is missing or refused. A gate that stays closed is 7.
+    /// 4: the approval of the plan, or a backup, is missing or refused. A gate that stays closed is 7.
     NotApproved,
     /// 5: the plan is stale, or the ensemble is another one.
     Stale,

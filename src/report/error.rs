@@ -75,7 +75,7 @@ pub enum ErrorKind {
     Error,
     /// A safety rule refuses, or what answers is no ensemble that zkplan changes.
     Unsafe,
-    /// An approval is missing or was refused.
+    /// An approval or a backup is missing, or was refused.
     NotApproved,
     /// The plan does not start from what is there, or another run is open.
     Stale,

@@ -3,6 +3,7 @@
 mod answers;
 mod approving;
 mod archives;
+mod backups;
 mod cases;
 mod commands;
 mod comments;
