@@ -10,7 +10,7 @@ use super::end::Outcome;
 use super::run_view::{self, Joiner, Leaving, Presence, RunView};
 use super::wait::{BindProof, Missing, Occupied, Wait};
 use crate::check::{self, Breach, BreachKind, CheckedPlan, Law};
-use crate::ensemble::PortState;
+use crate::ensemble::{NoAnswer, PortState};
 use crate::model::{Millis, Server, ServerId, Zxid};
 use crate::observe::{
     ClientSession, Clients, DataProof, Finding, FindingKind, NoDigests, ServerStatus,
@@ -144,18 +144,30 @@ impl RunState {
                     self.first_served.remove(id);
                 }
             }
-            if joiner.status == ServerStatus::NotServing {
-                self.not_serving_since.entry(*id).or_insert(now_ms);
-            } else {
-                self.not_serving_since.remove(id);
-            }
         }
+        self.see_not_serving(view, now_ms);
         self.clients.see(&view.leaving, now_ms);
         for (id, named) in &mut self.named {
             let there = view.facts.synced.contains(id) && view.bound.contains(id);
             named.seen = if there { named.seen + 1 } else { 0 };
         }
         self.named.retain(|id, named| !is_proven(view, *id, named, now_ms));
+    }
+
+    /// Records which joiners run without serving, also while no step is judged yet.
+    pub fn see_not_serving(&mut self, view: &RunView, now_ms: u64) {
+        for (id, joiner) in &view.joiners {
+            match joiner.status {
+                ServerStatus::NotServing => {
+                    self.not_serving_since.entry(*id).or_insert(now_ms);
+                }
+                // Between two attempts to follow it closes connections, or answers late.
+                ServerStatus::Silent(NoAnswer::Closed | NoAnswer::AnswerTimedOut) => {}
+                _ => {
+                    self.not_serving_since.remove(id);
+                }
+            }
+        }
     }
 }
 

@@ -35,6 +35,8 @@ mod timing;
 mod view;
 mod wanted;
 
+use crate::observe::ServerStatus;
+
 pub use answers::{AdminAnswers, Answers, AskedAs, ServerAnswers, ask, recipients};
 pub use check::{Check, CheckVerdict};
 pub use codes::CheckKind;
@@ -59,9 +61,25 @@ pub fn checks(view: View<'_>) -> Vec<Check> {
         leaks::checks,
         wanted::checks,
     ];
-    let mut checks: Vec<Check> = areas.into_iter().flat_map(|area| area(view)).collect();
+    let checks = areas.into_iter().flat_map(|area| area(view));
+    let mut checks: Vec<Check> = checks.map(|check| of_what_runs(view, check)).collect();
     checks.sort_by_key(|check| (check.kind, check.server));
     checks
+}
+
+/// A joiner that runs and does not serve yet shows no more than one that does not run. But it is not to
+/// be started.
+fn of_what_runs(view: View<'_>, check: Check) -> Check {
+    let observed = check.server.and_then(|id| view.seen.servers.get(&id));
+    let runs = observed.is_some_and(|observed| observed.status == ServerStatus::NotServing);
+    if !runs || check.evidence != Evidence::NotRunning {
+        return check;
+    }
+    let again = |remedy| match remedy {
+        CheckRemedy::StartJoiner => CheckRemedy::AskAgain,
+        other => other,
+    };
+    Check { evidence: Evidence::LooksForLeader, remedy: check.remedy.map(again), ..check }
 }
 
 /// Whether something makes a change unsafe or impossible.

@@ -8,7 +8,7 @@ use super::evidence::{CheckRemedy, Evidence};
 use super::view::View;
 use crate::ensemble::ServerVersion;
 use crate::model::ServerId;
-use crate::observe::{Finding, FindingKind, Issue, Level};
+use crate::observe::{Finding, FindingKind, Issue, Level, ServerStatus};
 
 /// The first release with dynamic reconfiguration.
 const FIRST: ServerVersion = ServerVersion::new(3, 5, 0);
@@ -51,13 +51,18 @@ fn line(view: View<'_>) -> Check {
     let (lowest, highest) = (known.first().copied(), known.last().copied());
     let is_one = lowest.map(ServerVersion::line) == highest.map(ServerVersion::line);
     let all_known = unknown.is_empty();
+    let runs = |id: &ServerId| {
+        view.seen.servers.get(id).is_some_and(|one| one.status == ServerStatus::NotServing)
+    };
+    let all_run = unknown.iter().all(runs);
+    let remedy = if all_run { CheckRemedy::AskAgain } else { CheckRemedy::StartJoiner };
     let evidence = Evidence::Releases { lowest, highest, unknown };
     if !is_one {
         Check::fail(KIND, None, evidence, CheckRemedy::OneReleaseLine)
     } else if all_known {
         Check::pass(KIND, None, evidence)
     } else {
-        Check::unknown(KIND, None, evidence, CheckRemedy::StartJoiner)
+        Check::unknown(KIND, None, evidence, remedy)
     }
 }
 

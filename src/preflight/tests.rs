@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::fixture::{Scene, at, id};
-use super::{AdminAnswers, Check, CheckKind, CheckVerdict, CredentialWord, Evidence, is_blocked};
+use super::{
+    AdminAnswers, Check, CheckKind, CheckRemedy, CheckVerdict, CredentialWord, Evidence, is_blocked,
+};
 use crate::ensemble::four_letter::Mntr;
 use crate::ensemble::{
     AuthDemand, ErrorCode, FourLetterWord, Mode, NoAnswer, PortState, ServerVersion,
@@ -337,6 +339,21 @@ fn a_joiner_that_does_not_run_fails_nothing() {
     let failed: Vec<Check> =
         scene.checks().into_iter().filter(|c| c.verdict == CheckVerdict::Fail).collect();
     assert!(failed.is_empty(), "{failed:#?}");
+}
+
+/// It runs: most checks are unknown as before, and it is not to be started once more.
+#[test]
+fn a_joiner_that_runs_and_does_not_serve_is_not_called_one_that_does_not_run() {
+    let mut scene = Scene::new();
+    scene.not_started(4);
+    scene.observed(4).status = ServerStatus::NotServing;
+    let checks = scene.checks();
+    let is_of = |evidence: Evidence| checks.iter().filter(move |one| one.evidence == evidence);
+    assert_eq!(is_of(Evidence::NotRunning).count(), 0, "{checks:#?}");
+    let waiting = is_of(Evidence::LooksForLeader).filter(|one| one.server == Some(id(4))).count();
+    assert!(waiting > 3, "{checks:#?}");
+    let starts = |one: &&Check| one.remedy == Some(CheckRemedy::StartJoiner);
+    assert_eq!(checks.iter().find(starts), None);
 }
 
 /// What the AdminServer shows to everyone goes no further.

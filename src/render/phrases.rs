@@ -130,7 +130,9 @@ pub(super) const fn silence(silence: NoAnswer) -> &'static str {
              serving"
         }
         NoAnswer::NotWhitelisted => "the four-letter word is not in its 4lw.commands.whitelist",
-        NoAnswer::NotServing => "it runs but serves no clients: it has no leader",
+        NoAnswer::NotServing => {
+            "it runs but serves no clients: it looks for a leader, or copies the leader's data"
+        }
         NoAnswer::Tls(failure) => tls_failure(failure),
         NoAnswer::NeedsAuth => {
             "it enforces authentication (-124): it accepts no session without it"

@@ -62,13 +62,14 @@ pub fn screen(of: &PreflightScreen<'_>) -> Text {
     let fails = groups(of.checks, |check| check.verdict == CheckVerdict::Fail && check.blocks);
     let advice = groups(of.checks, |check| check.verdict == CheckVerdict::Fail && !check.blocks);
     let unknown = groups(of.checks, |check| {
-        check.verdict == CheckVerdict::Unknown && check.evidence != Evidence::NotRunning
+        check.verdict == CheckVerdict::Unknown && not_yet(check).is_none()
     });
     let passed = groups(of.checks, |check| check.verdict == CheckVerdict::Pass);
     text.section(section("Fails", Style::Red, &fails, of.width));
     let title = "Advice: does not block a change";
     text.section(section(title, Style::Yellow, &advice, of.width));
-    text.section(not_running(of));
+    text.section(joiners(of, NotYet::Running));
+    text.section(joiners(of, NotYet::Serving));
     text.section(section("Unknown", Style::Yellow, &unknown, of.width));
     if of.all {
         text.section(section("Passed", Style::Green, &passed, of.width));
@@ -139,6 +140,7 @@ fn short(check: &Check) -> String {
         Evidence::Silent { at, .. } => format!("{at} no answer"),
         Evidence::NotAsked => "not asked".to_owned(),
         Evidence::NotRunning => "not running".to_owned(),
+        Evidence::LooksForLeader => "not serving".to_owned(),
         Evidence::NotLeader { .. } => "not tested".to_owned(),
         Evidence::Port { at, state } => format!("{at} {}", check_port(*state)),
         evidence => evidence::sentence(evidence),
@@ -191,30 +193,54 @@ fn section(title: &str, style: Style, groups: &[Group<'_>], width: usize) -> Tex
     text
 }
 
-/// Servers that are to join and do not run yet: most of their checks are unknown until they do.
-fn to_start(checks: &[Check]) -> BTreeSet<ServerId> {
-    let not_running = checks.iter().filter(|check| check.evidence == Evidence::NotRunning);
-    not_running.filter_map(|check| check.server).collect()
+/// Why most checks of a joiner cannot be made yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NotYet {
+    /// It does not run.
+    Running,
+    /// It runs and does not serve.
+    Serving,
 }
 
-fn not_running(of: &PreflightScreen<'_>) -> Text {
+/// Whether a check waits for a joiner. That of the epoch has a remedy of its own.
+fn not_yet(check: &Check) -> Option<NotYet> {
+    match (&check.evidence, check.remedy) {
+        (Evidence::NotRunning, _) => Some(NotYet::Running),
+        (Evidence::LooksForLeader, Some(CheckRemedy::EmptyDataDirectory)) => None,
+        (Evidence::LooksForLeader, _) => Some(NotYet::Serving),
+        _ => None,
+    }
+}
+
+/// The joiners of which most checks are unknown for that reason.
+fn waits_for(checks: &[Check], why: NotYet) -> BTreeSet<ServerId> {
+    let waiting = checks.iter().filter(|check| not_yet(check) == Some(why));
+    waiting.filter_map(|check| check.server).collect()
+}
+
+fn joiners(of: &PreflightScreen<'_>, why: NotYet) -> Text {
     let mut text = Text::new();
-    let ids = to_start(of.checks);
+    let ids = waits_for(of.checks, why);
     if ids.is_empty() {
         return text;
     }
-    let waits = |check: &&Check| check.evidence == Evidence::NotRunning;
+    let waits = |check: &&Check| not_yet(check) == Some(why);
     let kinds: BTreeSet<CheckKind> =
         of.checks.iter().filter(waits).map(|check| check.kind).collect();
-    text.line(Line::new(Style::Yellow, "Not running yet"));
     let missed = count_of(kinds.len(), "check");
-    let does = if ids.len() == 1 { "does" } else { "do" };
-    let says = format!(
-        "{} {does} not run yet: {missed} cannot be made. A plan is possible",
-        servers(&ids)
-    );
+    let one = ids.len() == 1;
+    let (title, does, remedy) = match why {
+        NotYet::Running if one => ("Not running yet", "does not run yet", CheckRemedy::StartJoiner),
+        NotYet::Running => ("Not running yet", "do not run yet", CheckRemedy::StartJoiner),
+        NotYet::Serving if one => {
+            ("Not serving yet", "runs and does not serve yet", CheckRemedy::AskAgain)
+        }
+        NotYet::Serving => ("Not serving yet", "run and do not serve yet", CheckRemedy::AskAgain),
+    };
+    text.line(Line::new(Style::Yellow, title));
+    let says = format!("{} {does}: {missed} cannot be made. A plan is possible", servers(&ids));
     text.paragraph("  ", says, of.width);
-    let remedy = what_to_do::remedy(CheckRemedy::StartJoiner);
+    let remedy = what_to_do::remedy(remedy);
     text.paragraph("  ", Line::new(Style::Dim, remedy), of.width);
     text
 }
@@ -231,10 +257,12 @@ fn end(of: &PreflightScreen<'_>, fails: &[Group<'_>], unknown: &[Group<'_>]) -> 
     let hint = if of.all || passed == 0 { "" } else { " (--all lists them)" };
     text.line(format!("{} passed{hint}.", count_of(passed, "check")));
     let names: BTreeSet<&str> = unknown.iter().map(|group| group.kind.name()).collect();
-    let not_running = to_start(of.checks);
-    let not_running =
-        (!not_running.is_empty()).then(|| format!("{} (not running)", servers(&not_running)));
-    let names: Vec<String> = names.into_iter().map(str::to_owned).chain(not_running).collect();
+    let joiners = [(NotYet::Running, "not running"), (NotYet::Serving, "not serving")];
+    let joiners = joiners.into_iter().filter_map(|(why, word)| {
+        let ids = waits_for(of.checks, why);
+        (!ids.is_empty()).then(|| format!("{} ({word})", servers(&ids)))
+    });
+    let names: Vec<String> = names.into_iter().map(str::to_owned).chain(joiners).collect();
     let not_known =
         if names.is_empty() { String::new() } else { format!(" Not known: {}.", list(names)) };
     let line = if failed > 0 {
@@ -300,6 +328,20 @@ mod tests {
         let mut scene = Scene::new();
         scene.not_started(4);
         assert_snapshot!(shown(&scene, false));
+    }
+
+    #[test]
+    fn a_joiner_that_runs_and_does_not_serve_has_a_section_of_its_own() {
+        let mut scene = Scene::new();
+        scene.not_started(4);
+        scene.observed(4).status = crate::observe::ServerStatus::NotServing;
+        let shown = shown(&scene, false);
+        assert!(
+            shown.contains("Not serving yet\n  server 4 runs and does not serve yet"),
+            "{shown}"
+        );
+        assert!(shown.contains("server 4 (not serving)"), "{shown}");
+        assert!(!shown.contains("not run yet") && !shown.contains("not running"), "{shown}");
     }
 
     #[test]

@@ -34,7 +34,21 @@ pub(super) fn start(
     let commands = commands(file, auth);
     let below = if commands.len() == 1 { "command below" } else { "commands below" };
     let (its, it) = if is_one { ("its", "it") } else { ("their", "them") };
-    let does = if is_by_hook {
+    let runs = |id: &ServerId| {
+        let observed = seen.and_then(|seen| seen.servers.get(id));
+        let is_other = now.base.membership.contains(*id);
+        !is_other && observed.is_some_and(|observed| observed.status == ServerStatus::NotServing)
+    };
+    let does = if ids.iter().all(runs) {
+        let [runs, does, its, was] = if is_one {
+            ["It runs: wait until it follows", "it does", "its log", "it was"]
+        } else {
+            ["They run: wait until they follow", "they do", "their logs", "they were"]
+        };
+        format!(
+            "{runs}. If {does} not, read {its}, and check that {was} started with these files ({below})"
+        )
+    } else if is_by_hook {
         format!(
             "Write {its} files ({below}) and install them (install.sh); hooks.start then starts {it}"
         )

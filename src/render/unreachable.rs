@@ -390,7 +390,8 @@ mod tests {
                  Nothing was changed.
 
           tried          result
-          10.0.0.1:2181  it runs but serves no clients: it has no leader
+          10.0.0.1:2181  it runs but serves no clients: it looks for a leader, or copies
+                         the leader's data
           10.0.0.2:2181  connection refused: no process listens on the port
 
         What to do

@@ -142,7 +142,12 @@ fn missing(missing: &Missing) -> String {
                 ServerStatus::NotServing if *followed_before => {
                     "; it followed before, and will follow again when a leader is elected"
                 }
-                ServerStatus::NotServing if *for_long => LOOKS_FOR_LONG,
+                ServerStatus::NotServing
+                | ServerStatus::Silent(NoAnswer::Closed | NoAnswer::AnswerTimedOut)
+                    if *for_long =>
+                {
+                    LOOKS_FOR_LONG
+                }
                 _ => "",
             };
             format!("does not follow yet ({word}{more}){again}")
@@ -177,13 +182,17 @@ fn missing(missing: &Missing) -> String {
 }
 
 /// Why a server may run for long without serving.
-const LOOKS_FOR_LONG: &str = ". This takes unusually long. Possible causes: it still copies much \
-                              data; it cannot reach the election ports of the others, or they \
-                              cannot reach its own; or its data directory is from another \
-                              ensemble with a higher epoch, so it refuses this leader (its log: \
-                              \"Leaders epoch ... is less than accepted epoch\"). In the last \
-                              case stop it, move version-2 out of its dataDir and dataLogDir (keep \
-                              it, and keep myid), and start it with the files of \"zkplan joiner\"";
+const LOOKS_FOR_LONG: &str = ". This takes unusually long; its log says why. Possible causes: it \
+                              still copies much data; tickTime x initLimit is shorter than this \
+                              copy takes, so that it starts again and again (zkplan preflight: \
+                              ZKP25); it cannot reach the leader's quorum port or the election \
+                              ports of the members, or they cannot reach its election port; its \
+                              disk is full; or its data directory is from another ensemble with a \
+                              higher epoch, so it refuses this leader (its log: \"Leaders epoch \
+                              ... is less than accepted epoch\"). In the last case stop it, move \
+                              version-2 out of its dataDir and dataLogDir (keep it, and keep \
+                              myid), and start it with the files of \"zkplan joiner\". Once the \
+                              cause is mended, it can take a minute to ask for the leader again";
 
 /// Who holds the fence back, and how long.
 fn syncing(servers: &[ServerId], is_seen: bool, left_ms: u64) -> String {
@@ -322,7 +331,16 @@ mod tests {
         };
         assert!(!looks(false).contains("another ensemble"), "{}", looks(false));
         let long = looks(true);
-        for cause in ["copies much data", "election ports", "another ensemble", "accepted epoch"] {
+        let causes = [
+            "copies much data",
+            "initLimit",
+            "the leader's quorum port",
+            "election ports",
+            "disk is full",
+            "another ensemble",
+            "accepted epoch",
+        ];
+        for cause in causes {
             assert!(long.contains(cause), "{long}");
         }
     }

@@ -196,8 +196,8 @@ impl Movement<'_> {
             let tried =
                 observed.election_port.into_iter().chain(observed.quorum_port.filter(|_| leads));
             let tried: Vec<PortState> = tried.collect();
-            observed.mode.filter(|_| !tried.is_empty())?;
-            Some(tried.iter().all(|port| *port == PortState::Open))
+            let runs = observed.mode.is_some() || observed.status == ServerStatus::NotServing;
+            (runs && !tried.is_empty()).then(|| tried.iter().all(|port| *port == PortState::Open))
         };
         let of = |wanted: Option<bool>| -> BTreeSet<ServerId> {
             self.all().into_iter().filter(|id| state(*id) == wanted).collect()

@@ -299,6 +299,18 @@ fn rows_of_several_servers_wait_for_the_last() {
     assert_eq!(evidence, expected);
 }
 
+/// The ports of a joiner that looks for a leader were tried as well, and it runs.
+#[test]
+fn the_ports_of_a_server_that_does_not_serve_were_tried() {
+    let mut scene = Scene::new("1 2 3", "1 2 3 4");
+    scene.is(4, ServerStatus::NotServing);
+    let joiner = scene.observed(4);
+    (joiner.mode, joiner.election_port) = (None, Some(PortState::Open));
+    let (_, evidence) = scene.row(3).expect("a row");
+    let RowEvidence::Ports { open, closed, untried } = evidence else { panic!("{evidence:?}") };
+    assert!(open.contains(&id(4)) && closed.is_empty(), "{open:?} {closed:?} {untried:?}");
+}
+
 #[test]
 fn only_the_rows_that_apply_are_shown() {
     let numbers = |base: &str, wanted: &str| -> Vec<u8> {

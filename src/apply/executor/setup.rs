@@ -138,6 +138,7 @@ impl Executor {
     /// longest if the leader shows that a server is getting its data, but not without end: a server
     /// that missed the fence gets a reconfig without changes later.
     pub(super) fn fence_or_hold(&mut self, now_ms: u64, view: &RunView) -> RunStage {
+        self.memory.see_not_serving(view, now_ms);
         if view.not_serving.is_empty() {
             return self.fence();
         }

@@ -362,6 +362,22 @@ fn an_id_goes_to_another_machine() {
     "#);
 }
 
+/// It is not to be started: it runs.
+#[test]
+fn a_joiner_that_runs_and_does_not_follow_is_waited_for() {
+    let mut scene = three_zones().silent(&[4, 5, 6]);
+    for number in [4, 5, 6] {
+        let observed = scene.seen.servers.get_mut(&id(number)).unwrap();
+        observed.status = crate::observe::ServerStatus::NotServing;
+    }
+    let out = shown(&scene, 100);
+    insta::assert_snapshot!(part(&out, "Before apply", "  server 4"), @r#"
+    Before apply: servers 4, 5 and 6 are not ready to join; their steps wait for them. They run: wait
+    until they follow. If they do not, read their logs, and check that they were started with these
+    files (command below).
+    "#);
+}
+
 /// The lines from the plan's own to what to type next.
 fn closing(scene: &Scene, work: u64) -> String {
     let checked = scene.plan();

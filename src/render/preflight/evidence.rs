@@ -95,7 +95,10 @@ fn of_ensemble(evidence: &Evidence) -> String {
             format!("its data are of epoch {own:x}, the leader's of epoch {leader:x}")
         }
         Evidence::Epochs { own, .. } => format!("its data are of epoch {own:x}"),
-        Evidence::LooksForLeader => "runs and finds no leader; it may just have started".to_owned(),
+        Evidence::LooksForLeader => {
+            "runs and does not serve yet: it looks for a leader, or copies the leader's data"
+                .to_owned()
+        }
         Evidence::PlainPortFits => "its client port is as the spec has it".to_owned(),
         Evidence::PlainPortUnknown => {
             "does not show whether it has a client port without TLS".to_owned()

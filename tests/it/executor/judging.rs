@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use zkplan::apply::executor::RunQuestion;
 use zkplan::apply::judge::{Approved, Judge, PendingBind, RunState, Verdict};
-use zkplan::apply::run_view::{Leaving, Presence, RunView};
+use zkplan::apply::run_view::{Joiner, Leaving, Presence, RunView};
 use zkplan::apply::{Missing, Outcome, Wait};
 use zkplan::check::CheckedPlan;
-use zkplan::ensemble::PortState;
+use zkplan::ensemble::{NoAnswer, PortState};
 use zkplan::model::{Hooks, Millis};
 use zkplan::observe::{ByCounts, ClientSession, Clients, DataProof, OwnPorts, ServerStatus};
 use zkplan::plan::PhaseKind;
@@ -144,47 +144,55 @@ fn no_joiner_gets_a_vote_of_which_something_is_missing() {
     let closed = with(&|case| {
         let joiner = joiner(case);
         let closed = Some(PortState::Refused);
-        case.view
-            .joiners
-            .insert(id(4), zkplan::apply::run_view::Joiner { election_port: closed, ..joiner });
+        case.view.joiners.insert(id(4), Joiner { election_port: closed, ..joiner });
     });
     assert_eq!(closed.missing("await-4"), Missing::ElectionPort(3888));
     let taken = with(&|case| {
         let joiner = joiner(case);
         let open = Some(PortState::Open);
-        case.view
-            .joiners
-            .insert(id(4), zkplan::apply::run_view::Joiner { quorum_port: open, ..joiner });
+        case.view.joiners.insert(id(4), Joiner { quorum_port: open, ..joiner });
     });
     assert_eq!(taken.missing("await-4"), Missing::QuorumPortTaken(2888));
     let elsewhere = with(&|case| {
         let joiner = joiner(case);
         let other_ports = Some(OwnPorts { quorum: vec![1], election: vec![2] });
-        case.view.joiners.insert(id(4), zkplan::apply::run_view::Joiner { other_ports, ..joiner });
+        case.view.joiners.insert(id(4), Joiner { other_ports, ..joiner });
     });
     assert!(matches!(elsewhere.missing("await-4"), Missing::Ports(_)));
     let foreign = with(&|case| {
         let joiner = joiner(case);
         let data = Some(DataProof::Differ);
-        case.view.joiners.insert(id(4), zkplan::apply::run_view::Joiner { data, ..joiner });
+        case.view.joiners.insert(id(4), Joiner { data, ..joiner });
     });
     assert!(matches!(foreign.verdict("await-4"), Verdict::Stop(Outcome::DataDiffer(_))));
 }
 
 #[test]
 fn a_joiner_that_looks_for_a_leader_for_long_is_distinguished_from_a_slow_one() {
+    fn joins(case: &mut Case) -> &mut Joiner {
+        case.view.joiners.get_mut(&id(4)).expect("it is awaited")
+    }
     let mut case = moving();
-    let joiner = case.view.joiners.get_mut(&id(4)).expect("it is awaited");
-    joiner.status = ServerStatus::NotServing;
+    joins(&mut case).status = ServerStatus::NotServing;
     case.view.facts.following.remove(&id(4));
-    case.memory.see(&case.view, 0);
+    // As while the fence is held back.
+    case.memory.see_not_serving(&case.view, 0);
     let for_long = |case: &Case| match case.missing("await-4") {
         Missing::Following { for_long, .. } => for_long,
         other => panic!("{other:?}"),
     };
     assert!(!for_long(&case));
+    // It refuses one leader after the other, and is met in between.
+    for (at, why) in [(4000, NoAnswer::Closed), (5000, NoAnswer::AnswerTimedOut)] {
+        joins(&mut case).status = ServerStatus::Silent(why);
+        case.memory.see(&case.view, at);
+    }
     case.now_ms = 10_000;
     assert!(for_long(&case));
+    // Started again it begins anew.
+    joins(&mut case).status = ServerStatus::Silent(NoAnswer::Refused);
+    case.memory.see(&case.view, 10_000);
+    assert!(!for_long(&case));
 }
 
 #[test]
