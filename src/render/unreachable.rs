@@ -130,9 +130,13 @@ fn unreachable(tried: &[Tried], reached: Reached) -> Vec<&'static str> {
             "If the client ports use TLS, add --tls-ca and give the secure client ports.",
         ],
     };
+    let all_time_out = tried.iter().all(|one| one.silence == NoAnswer::ConnectTimedOut);
+    let own_network = (all_time_out && tried.len() > 1)
+        .then_some("All connections timed out: check the network of this machine first.");
     let failures = failures.into_iter().map(|failure| in_tls(failure, reached));
     let failures = is_closed(tried).then_some(CLOSES).into_iter().chain(failures);
-    [addresses, running].into_iter().chain(failures).chain([tls]).collect()
+    let first = own_network.into_iter().chain([addresses, running]);
+    first.chain(failures).chain([tls]).collect()
 }
 
 /// What is wrong where a server leads. Without a session it was not seen that writes fail.
@@ -403,6 +407,19 @@ mod tests {
           - Do not edit the servers' membership files by hand to get a quorum: two
             ensembles could then take writes at the same time.
         "#);
+    }
+
+    /// Of several servers that all time out at once, this machine is the likelier cause.
+    #[test]
+    fn where_nothing_is_reached_the_network_of_this_machine_comes_first() {
+        let tried = |silences: &[NoAnswer]| {
+            let one = |silence: &NoAnswer| Tried { endpoint: endpoint("h"), silence: *silence };
+            let error = ObserveError::Unreachable { tried: silences.iter().map(one).collect() };
+            shown(&error).contains("check the network of this machine first")
+        };
+        assert!(tried(&[NoAnswer::ConnectTimedOut, NoAnswer::ConnectTimedOut]));
+        assert!(!tried(&[NoAnswer::ConnectTimedOut, NoAnswer::Refused]));
+        assert!(!tried(&[NoAnswer::ConnectTimedOut]));
     }
 
     #[test]

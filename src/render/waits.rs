@@ -67,7 +67,8 @@ pub fn wait(wait: &Wait) -> String {
                 voters.iter().map(|(id, at)| format!("server {id} at {at}")).collect();
             format!(
                 "{what} was sent and is not acknowledged. Enough of these voters must be up: {}. Start \
-                 those that are down, each with its own data. Restart none that runs",
+                 those that are down, each with its own data. Restart none that runs. If all of them \
+                 run, check the network of this machine",
                 phrases::list(voters)
             )
         }

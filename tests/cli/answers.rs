@@ -140,6 +140,11 @@ fn a_status_is_a_document_even_where_no_server_answers() {
         assert!(text.out.contains("No server answered.") && text.out.contains("\nNext: zkplan st"));
         text.assert_clean();
     }
+    // An apply may have left a run open: its command is the one to be typed again.
+    let apply = desk.zkplan(&["apply", "down.yaml", "--auto-approve", "--timeout", "5s"]);
+    let next = "\nNext, when servers answer: zkplan apply down.yaml --timeout 5s\n";
+    assert_eq!(apply.code, 10, "{apply:?}");
+    assert!(apply.err.contains(next), "{apply:?}");
     desk.write("wrong.yaml", WRONG);
     let wrong = error(&desk.zkplan(&["status", "wrong.yaml", "--format", "json"]));
     assert_eq!(wrong["code"], "specInvalid");

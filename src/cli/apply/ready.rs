@@ -183,7 +183,7 @@ async fn found(
     let mut patience = Patience::of(&target.policy);
     let mut with_lock = Patience::with_lock(args, &target.connect);
     loop {
-        let (seen, not_counted) = steady::look(port, target, &mut patience, output).await?;
+        let (seen, not_counted) = steady::look(args, (port, target), &mut patience, output).await?;
         let reached = (port, &seen, target);
         let earlier = believed((args, source), reached, &mut patience, output).await?;
         let facts = Facts::of(&seen, target);

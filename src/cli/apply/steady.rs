@@ -8,6 +8,7 @@ use super::super::args::ApplyArgs;
 use super::super::error::CommandError;
 use super::super::output::Output;
 use super::super::{live, local, retired};
+use super::typed::to_be_tried_again;
 use crate::ensemble::ZooKeeper;
 use crate::model::{Connect, Endpoint, Policy, ServerId, Target};
 use crate::observe::{Facts, Observation, Question, observe};
@@ -69,8 +70,8 @@ impl Patience {
 /// Looks at the ensemble of a spec until every voter counts, or patience is over; where there is no
 /// ensemble to look at even then, it says why.
 pub(super) async fn look(
-    port: &ZooKeeper,
-    target: &Target,
+    args: &ApplyArgs,
+    (port, target): (&ZooKeeper, &Target),
     patience: &mut Patience,
     output: &Output,
 ) -> Result<(Observation, NotCounted), CommandError> {
@@ -90,8 +91,13 @@ pub(super) async fn look(
             }
             Err(error) => {
                 if !error.is_passing() || !patience.is_left(&error.to_string(), output).await {
+                    let is_passing = error.is_passing();
                     let error = retired::named(port, target, error).await;
-                    return Err(live::not_seen(target, &error, output));
+                    let shown = live::not_seen(target, &error, output);
+                    if is_passing {
+                        return Err(to_be_tried_again(args, (&error, shown), output));
+                    }
+                    return Err(shown);
                 }
             }
         }

@@ -10,7 +10,8 @@ use super::super::output::Output;
 use super::super::signature::SignatureArgs;
 use super::super::source::{Source, accepts};
 use crate::apply::Outcome;
-use crate::render::{ends, words_for_shell};
+use crate::observe::ObserveError;
+use crate::render::{Line, Style, ends, words_for_shell};
 
 /// The end of an apply before its session was opened.
 pub(super) fn refuse(
@@ -66,6 +67,23 @@ pub(super) fn saves(args: &ApplyArgs, file: &str) -> String {
 pub(super) fn with_next(error: CommandError, command: &str, output: &Output) -> CommandError {
     let mut text = error.to_text(output.width);
     text.append(next(command));
+    error.hint(command).shown_as(text)
+}
+
+/// Why there is no ensemble to apply to, with the command to be typed again once that is over.
+pub(super) fn to_be_tried_again(
+    args: &ApplyArgs,
+    (why, error): (&ObserveError, CommandError),
+    output: &Output,
+) -> CommandError {
+    let lead = match why {
+        ObserveError::Unreachable { .. } => "Next, when servers answer: ",
+        _ => "Next, after the fix: ",
+    };
+    let command = typed(args, &args.file.display().to_string());
+    let mut text = error.to_text(output.width);
+    text.gap();
+    text.line(Line::plain(lead).then(Style::Cyan, command.clone()));
     error.hint(command).shown_as(text)
 }
 
