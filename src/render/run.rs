@@ -211,7 +211,7 @@ pub fn report(
     if let Some((when, gap)) = report.longest_gap() {
         let when = match when {
             Gap::Around(step) => format!("around {step}"),
-            Gap::Away => "while the ensemble did not answer".to_owned(),
+            Gap::Away => "while zkplan had no answer or sent no write".to_owned(),
             Gap::StillAway => "and still none at the end".to_owned(),
         };
         let said = format!("Longest pause between two committed test writes: {gap} ms, {when}");
