@@ -140,14 +140,14 @@ fn missing(missing: &Missing) -> String {
                      because ZooKeeper has rewritten its zoo.cfg. Restore the zoo.cfg it first \
                      started with, and start it"
                 }
-                ServerStatus::NotServing if *followed_before => {
-                    "; it followed before, and will follow again when a leader is elected"
-                }
                 ServerStatus::NotServing
                 | ServerStatus::Silent(NoAnswer::Closed | NoAnswer::AnswerTimedOut)
                     if *for_long =>
                 {
                     LOOKS_FOR_LONG
+                }
+                ServerStatus::NotServing if *followed_before => {
+                    "; it followed before, and will follow again when a leader is elected"
                 }
                 _ => "",
             };
@@ -326,11 +326,12 @@ mod tests {
             joiner(Missing::Following {
                 status: ServerStatus::NotServing,
                 zxids: None,
-                followed_before: false,
+                followed_before: for_long,
                 for_long,
             })
         };
         assert!(!looks(false).contains("another ensemble"), "{}", looks(false));
+        // It has followed, and its disk is full now: no election would help.
         let long = looks(true);
         let causes = [
             "copies much data",
