@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zookeeper_client::{Client, EnsembleUpdate, Error};
+use zookeeper_client::{Acls, Client, CreateMode, EnsembleUpdate, Error};
 
 use crate::harness::SUPER_PASSWORD;
 use crate::lab::Lab;
@@ -23,6 +23,17 @@ pub(crate) fn delete(lab: &Lab, path: &str) -> Result<bool, String> {
 /// Whether a znode is there.
 pub(crate) fn exists(lab: &Lab, path: &str) -> Result<bool, String> {
     with_client(lab, async |client| Ok(client.check_stat(path).await?.is_some()))
+}
+
+/// Makes znodes below `/`, each with so many bytes.
+pub(crate) fn fill(lab: &Lab, count: usize, bytes: usize) -> Result<(), String> {
+    with_client(lab, async |client| {
+        let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
+        for number in 0..count {
+            client.create(&format!("/filled-{number}"), &vec![b'.'; bytes], &options).await?;
+        }
+        Ok(())
+    })
 }
 
 /// Sends an unconditional reconfig, and returns what it made.

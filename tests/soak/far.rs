@@ -109,6 +109,6 @@ impl Story {
 }
 
 /// Client addresses of servers.
-fn addresses<'a>(seats: impl IntoIterator<Item = &'a Seat>) -> Vec<String> {
+pub(crate) fn addresses<'a>(seats: impl IntoIterator<Item = &'a Seat>) -> Vec<String> {
     seats.into_iter().map(|seat| format!("{}:{CLIENT_PORT}", seat.address())).collect()
 }

@@ -25,7 +25,8 @@ use crate::server::{Server, Setting};
 use crate::{number, say};
 
 /// The leader does not miss the server that holds the request back for 80 seconds.
-const SETTING: Setting = Setting { tick_ms: 200, sync_limit: 400, force_sync: false };
+const SETTING: Setting =
+    Setting { tick_ms: 200, init_limit: 50, sync_limit: 400, force_sync: false };
 
 /// Longer than the request is held back: its sender's session lives, and is no reason to refuse it. A
 /// packet that a cut link lost goes out again after twice the time of before, up to 51 s after the first.

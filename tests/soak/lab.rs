@@ -72,6 +72,11 @@ impl Lab {
         assert!(known.is_none(), "server {} is there already", seat.id);
     }
 
+    /// The machine of a server, started or not.
+    pub(crate) fn machine(&self, seat: &Seat) -> &Host {
+        &self.hosts[seat.host]
+    }
+
     /// Takes a server away, with all that it had. It is gone on return, also where a thread that looks
     /// at all servers still has it in hand: the next one on its machine has the same addresses.
     pub(crate) fn remove(&self, id: u8) {

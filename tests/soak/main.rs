@@ -9,7 +9,8 @@
 //! `rounds` (one round played), `faults` (how each is brought about), `judging` and `truth` (what
 //! must hold, and the records that it is held against), `held_back` (a request that arrives after
 //! another apply has begun), `far` (slow lines and slow disks),
-//! `rolling` (links that are cut in the middle of restarts). Below them: `lab` (servers in namespaces), `server`, `network`, `wire`,
+//! `rolling` (links that are cut in the middle of restarts), `goes_wrong` (what goes wrong between servers in
+//! the middle of a migration). Below them: `lab` (servers in namespaces), `server`, `network`, `wire`,
 //! `operator` (the `zkplan` binary), `writer` (an application at work), `administrator`, and
 //! `sandbox` (namespaces of our own: whatever happens to this process, the kernel takes network,
 //! mounts and files away with it).
@@ -21,6 +22,7 @@ mod administrator;
 mod chance;
 mod far;
 mod faults;
+mod goes_wrong;
 #[path = "../zookeeper/harness/mod.rs"]
 #[expect(
     dead_code,

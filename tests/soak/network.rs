@@ -12,6 +12,7 @@ table inet soak {
   counter dropped { }
   chain cuts { type filter hook input priority 0; ip saddr @cut counter name dropped drop; }
   chain losses { type filter hook input priority 1; }
+  chain ports { type filter hook input priority 2; }
 }
 ";
 
@@ -92,6 +93,12 @@ impl Host {
         }
     }
 
+    /// Nothing that this one sends to a port arrives here any more. Connections that go out from here work.
+    pub(crate) fn close_port(&self, port: u16, other: Ipv4Addr) {
+        let rule = format!("ip saddr {other} tcp dport {port} counter name dropped drop");
+        self.nft(&format!("add rule inet soak ports {rule}"));
+    }
+
     /// This percentage of packets does not arrive here.
     pub(crate) fn lose(&self, percent: u32) {
         let rule = format!("numgen random mod 100 < {percent} counter name dropped drop");
@@ -100,7 +107,9 @@ impl Host {
 
     /// Everything arrives again.
     pub(crate) fn heal(&self) {
-        self.nft("flush set inet soak cut\nflush chain inet soak losses\n");
+        self.nft(
+            "flush set inet soak cut\nflush chain inet soak losses\nflush chain inet soak ports\n",
+        );
     }
 
     /// How many packets were dropped here since it was made.

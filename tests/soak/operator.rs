@@ -57,6 +57,19 @@ pub(crate) struct Ended {
     pub(crate) took: Duration,
 }
 
+impl Ended {
+    /// The command that its screen names as the next one, without `zkplan`.
+    ///
+    /// # Panics
+    /// Where it names none.
+    pub(crate) fn next(&self) -> &str {
+        let lines = self.said.lines().filter(|line| line.starts_with("Next"));
+        let next =
+            lines.filter_map(|line| line.split_once(": zkplan ")).map(|(_, next)| next).next();
+        next.unwrap_or_else(|| panic!("no command is named\n{}", self.said))
+    }
+}
+
 /// A command that runs; killed when dropped.
 pub(crate) struct Running {
     words: String,

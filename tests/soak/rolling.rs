@@ -20,7 +20,8 @@ use crate::writer::{Writer, read_back};
 
 const LIMIT: Duration = Duration::from_secs(300);
 
-const SETTING: Setting = Setting { tick_ms: 200, sync_limit: 10, force_sync: false };
+const SETTING: Setting =
+    Setting { tick_ms: 200, init_limit: 50, sync_limit: 10, force_sync: false };
 
 /// As `write_first_files` has it, and what the spec wants.
 const LIMITS: [&str; 2] = ["initLimit=50", "initLimit=60"];
@@ -142,10 +143,7 @@ impl Story {
 
     /// Healed, the command that the screen names comes to the end.
     fn goes_on(&self, ended: &Ended, leader: &Server) {
-        let next = ended.said.lines().filter(|line| line.starts_with("Next"));
-        let next =
-            next.filter_map(|line| line.split_once(": zkplan ")).map(|(_, next)| next).next();
-        let next = next.unwrap_or_else(|| panic!("no command is named\n{}", ended.said));
+        let next = ended.next();
         self.lab.heal_links();
         self.lab.wait_serving();
         let words: Vec<&str> = next.split_whitespace().chain(["--auto-approve"]).collect();

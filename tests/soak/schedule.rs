@@ -16,8 +16,8 @@ pub(crate) const HOSTS: usize = 9;
 const IDS: u8 = 60;
 
 pub(crate) const CLIENT_PORT: u16 = 2181;
-const QUORUM_PORT: u16 = 2888;
-const ELECTION_PORT: u16 = 3888;
+pub(crate) const QUORUM_PORT: u16 = 2888;
+pub(crate) const ELECTION_PORT: u16 = 3888;
 
 /// A server's place in a membership.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -30,6 +30,8 @@ const DISK: &str = "size=64m";
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setting {
     pub(crate) tick_ms: u64,
+    /// How many ticks a leader waits for a follower that copies.
+    pub(crate) init_limit: u64,
     /// How many ticks a leader waits for a follower.
     pub(crate) sync_limit: u64,
     /// Whether it waits for its disk before it acknowledges.
@@ -39,7 +41,8 @@ pub(crate) struct Setting {
 impl Setting {
     /// Followers are missed after two to five seconds.
     pub(crate) fn of_tick(tick_ms: u64) -> Self {
-        Self { tick_ms, sync_limit: u64::max(5, 2000 / tick_ms), force_sync: false }
+        let sync_limit = u64::max(5, 2000 / tick_ms);
+        Self { tick_ms, init_limit: 50, sync_limit, force_sync: false }
     }
 }
 
@@ -82,10 +85,10 @@ impl Server {
     }
 
     fn write_first_files(&self) {
-        let Setting { tick_ms, sync_limit, force_sync } = self.setting;
+        let Setting { tick_ms, init_limit, sync_limit, force_sync } = self.setting;
         let force_sync = if force_sync { "yes" } else { "no" };
         let text = format!(
-            "dataDir={}\ntickTime={tick_ms}\ninitLimit=50\nsyncLimit={sync_limit}\n\
+            "dataDir={}\ntickTime={tick_ms}\ninitLimit={init_limit}\nsyncLimit={sync_limit}\n\
              minSessionTimeout=400\nmaxSessionTimeout=60000\nmaxClientCnxns=0\n\
              preAllocSize=64\nforceSync={force_sync}\n4lw.commands.whitelist=*\n\
              admin.enableServer=false\nstandaloneEnabled=false\nreconfigEnabled=true\n\

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use crate::apply_locks::wait_until_unlocked;
 use crate::applying::{Apply, wanting};
-use crate::harness::{Builder, Ensemble, PATIENCE, wait_until};
+use crate::harness::{Builder, Ensemble, PATIENCE, Witness, wait_until};
 use crate::ledger::{Ledger, is_at};
+use crate::show;
 use crate::spec::Spec;
 use crate::zkplan::{Desk, Outcome};
 
@@ -187,10 +188,33 @@ fn with_foreign_data() -> Ensemble {
     ensemble
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("the temporary directory can be written to");
     for file in fs::read_dir(from).expect("a server that has run has data") {
         let file = file.expect("a directory entry");
         fs::copy(file.path(), to.join(file.file_name())).expect("the server is stopped");
     }
+}
+
+/// Joiners with lower ids than the members, started from the highest to the lowest, while none of them is
+/// wanted yet: no order of starts or ids makes two leaders.
+#[test]
+fn joiners_with_lower_ids_that_are_started_in_the_wrong_order() {
+    let ensemble = Builder::rich().participants([4, 5, 6]).start();
+    for id in 1..=3 {
+        ensemble.reserve(id);
+    }
+    let witness = Witness::of(&ensemble, 1..=6);
+    for id in [3, 2, 1] {
+        ensemble.start_joiner(id);
+    }
+    let epoch = ensemble.epoch();
+    let spec = wanting(&ensemble, 1..=3, 4..=6);
+    let desk = Desk::new();
+    let ended = desk.apply_spec(&spec).with(&["--approve", "cutover"]).ends().exits(0);
+    let steps: Vec<&str> = ended.events.committed().into_iter().map(|(step, _)| step).collect();
+    assert_eq!(steps[..3], ["join-1", "join-2", "join-3"], "{ended}");
+    is_at(&ensemble, &[1, 2, 3]);
+    assert_eq!(ensemble.epoch(), epoch + 1, "the leader changes once, by its removal");
+    show(&format!("the application {}", witness.finish(&ensemble, 1..=3)));
 }

@@ -37,6 +37,7 @@ mod digests;
 mod drift;
 mod first_quorum;
 mod forgeries;
+mod goes_wrong;
 mod harness;
 mod harness_works;
 mod healthy;

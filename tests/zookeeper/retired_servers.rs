@@ -142,3 +142,50 @@ fn old_data_that_hold_the_run_open_name_it_too() {
     once_it_says(2, &said, || desk.plan(&old, &[]));
     show(&client.finish(&ensemble, 1..=3).to_string());
 }
+
+/// Its units start the old trio again, as it is. Those that know that they are no members end. One that was
+/// down when it was removed does not know it, and follows without a vote: it is named until it stops.
+#[test]
+fn an_old_trio_that_is_rebooted_changes_nothing() {
+    let ensemble = Builder::rich().start_with([4, 5, 6]);
+    let witness = Witness::of(&ensemble, 1..=6);
+    let spec = wanting(&ensemble, 4..=6, 1..=6).policy("cutover", "manual");
+    let desk = Desk::new();
+    desk.apply_spec(&spec).ends().exits(7);
+    let leader = ensemble.wait_leader();
+    let away = (1..=3).find(|id| *id != leader).expect("two follow");
+    ensemble.kill(away);
+    desk.apply_spec(&spec).with(&["--approve", "cutover"]).ends().exits(0);
+    is_at(&ensemble, &[4, 5, 6]);
+    let others: Vec<u8> = (1..=3).filter(|id| *id != away).collect();
+    for id in &others {
+        ensemble.stop(*id);
+    }
+    let (epoch, config) = (ensemble.epoch(), ensemble.administrator().config());
+
+    for id in 1..=3 {
+        ensemble.start_again(id);
+    }
+    for id in &others {
+        ensemble.wait_ended(*id);
+        assert!(ensemble.log(*id).contains(&format!("My id {id} not in the peer list")));
+    }
+    ensemble.wait_following(away);
+    let new_side = wanting(&ensemble, 4..=6, 4..=6);
+    desk.write("spec.yaml", &new_side.text());
+    let names = [
+        ("status", format!("Retired {away} at {}", ensemble.client_address(away))),
+        ("plan", format!("ZKF19 run 1 retired server {away}, and it still follows this ensemble")),
+    ];
+    for (command, words) in &names {
+        // Retired servers have half a second in all to answer, on a busy machine too.
+        wait_until(format!("{command} to name it"), PATIENCE, || {
+            let screen = desk.run([command, "spec.yaml"]).exits(0);
+            screen.has_said(&[words, "still follows this ensemble"]).then_some(())
+        });
+    }
+    assert_eq!((ensemble.epoch(), ensemble.administrator().config()), (epoch, config));
+    ensemble.stop(away);
+    desk.run(["plan", "spec.yaml"]).exits(0).says(["No changes"]).says_nowhere("ZKF19");
+    show(&format!("the application {}", witness.finish(&ensemble, 4..=6)));
+}

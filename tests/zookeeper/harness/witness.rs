@@ -113,6 +113,11 @@ impl Witness {
     ) -> Self {
         let addresses: Vec<String> =
             ids.into_iter().map(|id| ensemble.client_address(id).to_string()).collect();
+        Self::at(&addresses, folder)
+    }
+
+    /// The same at these addresses.
+    pub(crate) fn at(addresses: &[String], folder: &'static str) -> Self {
         let addresses = addresses.join(",");
         let book = Arc::new(Mutex::new(Book {
             acknowledged: Vec::new(),
