@@ -195,30 +195,23 @@ const LOOKS_FOR_LONG: &str = ". This takes unusually long; its log says why. Pos
                               myid), and start it with the files of \"zkplan joiner\". Once the \
                               cause is mended, it can take a minute to ask for the leader again";
 
-/// Who holds the fence back, and how long.
+/// Who holds the fence back, and how long. That the leader has one more learner than serve shows neither
+/// which one it is, nor that it copies.
 fn syncing(servers: &[ServerId], is_seen: bool, left_ms: u64) -> String {
     let who = phrases::servers(servers);
     let seconds = left_ms.div_ceil(1000);
-    let (is, serves, runs, them) = if servers.len() == 1 {
-        ("is", "does", "runs", "it")
+    let (run, they, them) = if servers.len() == 1 {
+        ("runs and does not serve", "it is", "it")
     } else {
-        ("are", "do", "run", "them")
+        ("run and do not serve", "they are", "them")
     };
-    let active = if servers.len() == 1 { "it serves" } else { "they serve" };
-    let waits =
-        format!("zkplan waits for {them} before it sends the fence, at most {seconds} s more");
-    if is_seen {
-        format!(
-            "{who} {is} copying the leader's data and {serves} not serve yet. A reconfig that commits \
-             before {active} would not become active on {them}. {waits}"
-        )
-    } else {
-        let they = if servers.len() == 1 { "it is" } else { "they are" };
-        format!(
-            "{who} {runs} and {serves} not serve. If {they} copying the leader's data, a reconfig that \
-             commits now would not become active on {them}. {waits}"
-        )
-    }
+    let seen =
+        if is_seen { ", and a server that does not serve is connected to the leader" } else { "" };
+    format!(
+        "{who} {run}{seen}. If {they} copying the leader's data, a reconfig that commits now would not \
+         become active on {them}. zkplan waits for {them} before it sends the fence, at most {seconds} \
+         s more"
+    )
 }
 
 /// On what the proof of a bind rests.
@@ -345,6 +338,20 @@ mod tests {
         for cause in causes {
             assert!(long.contains(cause), "{long}");
         }
+    }
+
+    /// One that refuses the leader is connected to it as well, again and again.
+    #[test]
+    fn a_server_that_is_connected_to_the_leader_is_not_said_to_copy() {
+        let said =
+            |is_seen| wait(&Wait::Syncing { server: ServerId::new(4), is_seen, left_ms: 9001 });
+        assert!(
+            said(true).contains("is connected to the leader. If it is copying"),
+            "{}",
+            said(true)
+        );
+        assert!(!said(false).contains("connected"), "{}", said(false));
+        assert!(said(false).ends_with("before it sends the fence, at most 10 s more"));
     }
 
     #[test]
