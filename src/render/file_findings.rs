@@ -55,7 +55,11 @@ fn words(kind: &FileFindingKind) -> String {
         Kind::Gap { .. } | Kind::Backwards { .. } | Kind::EpochEnd { .. } => order(kind),
         Kind::NoSnapshot => "no snapshot can be loaded, so the logs begin with nothing".to_owned(),
         Kind::Nothing => "there is no snapshot and no log".to_owned(),
-        Kind::NotCovered { .. } | Kind::MaybeFuzzy | Kind::AclMissing => of_snapshot(kind),
+        Kind::NotCovered { .. }
+        | Kind::MaybeFuzzy
+        | Kind::OlderThanName { .. }
+        | Kind::NeedsDigestOff
+        | Kind::AclMissing => of_snapshot(kind),
         Kind::NoDigest { .. }
         | Kind::OtherTree(_)
         | Kind::LettersUnclear(_)
@@ -121,6 +125,16 @@ fn of_snapshot(kind: &FileFindingKind) -> String {
         FileFindingKind::MaybeFuzzy => {
             "nothing shows whether later transactions are in the snapshot: \
                                         it has no digest of its zxid, and no log continues it"
+                .to_owned()
+        }
+        FileFindingKind::OlderThanName { named, holds } => format!(
+            "its name says zxid {}, and its data end at {}: it may be another snapshot under this name",
+            zxid(*named),
+            zxid(*holds)
+        ),
+        FileFindingKind::NeedsDigestOff => {
+            "the snapshot has no digest, but a last zxid: releases from 3.6 on load it only with \
+             zookeeper.digest.enabled=false"
                 .to_owned()
         }
         FileFindingKind::AclMissing => {

@@ -445,6 +445,8 @@ fn code(kind: &FileFindingKind) -> &'static str {
         Kind::Nothing => "nothing",
         Kind::NotCovered { .. } => "notCovered",
         Kind::MaybeFuzzy => "maybeFuzzy",
+        Kind::OlderThanName { .. } => "olderThanName",
+        Kind::NeedsDigestOff => "needsDigestOff",
         Kind::NoDigest { .. } => "noDigest",
         Kind::OtherTree(_) => "otherTree",
         Kind::LettersUnclear(_) => "lettersUnclear",

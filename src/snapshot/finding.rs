@@ -102,6 +102,13 @@ pub enum FileFindingKind {
     },
     /// Nothing tells whether transactions after its name are in a snapshot.
     MaybeFuzzy,
+    /// What is in a snapshot is older than its name says: it may be another one under this name.
+    OlderThanName {
+        /// The zxid in the name.
+        named: u64,
+        /// The last transaction of which the snapshot has anything.
+        holds: u64,
+    },
     /// Nothing shows that the tree is what it was on the server.
     NoDigest {
         /// The last transaction, whose digest is not there.
@@ -118,6 +125,8 @@ pub enum FileFindingKind {
     },
     /// A transaction that cannot have happened on the tree before it.
     DoesNotApply(Misfit),
+    /// A snapshot has a last zxid and no digest: a server that wants a digest takes one for the other.
+    NeedsDigestOff,
     /// A znode has an access control list that is not in the snapshot.
     AclMissing,
     /// An epoch file has no number.

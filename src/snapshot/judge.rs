@@ -74,6 +74,10 @@ pub(super) fn snapshots(scan: &Scan, base: Option<&ScannedSnapshot>) -> Vec<File
         let found = |severity, kind| FileFinding::new(severity, Some(name), kind);
         let stored = facts.stored_digest.filter(|stored| stored.zxid != 0);
         let of_name = stored.filter(|stored| stored.zxid == snapshot.zxid);
+        if let Some(holds) = older_than_name(snapshot, facts, scan) {
+            let kind = FileFindingKind::OlderThanName { named: snapshot.zxid, holds };
+            findings.push(found(Note, kind));
+        }
         if let Some(stored) = of_name {
             let logged = scan.digests.get(&snapshot.zxid);
             if logged.is_some_and(|logged| *logged != stored.value) {
@@ -86,6 +90,9 @@ pub(super) fn snapshots(scan: &Scan, base: Option<&ScannedSnapshot>) -> Vec<File
                 findings.push(FileFinding { severity: NotProvable, ..finding });
             }
         }
+        if facts.stored_digest.is_none() && facts.last_zxid.is_some() {
+            findings.push(found(Note, FileFindingKind::NeedsDigestOff));
+        }
         if facts.longest_field > LONGEST_FIELD {
             findings.push(found(Note, FileFindingKind::LongField { length: facts.longest_field }));
         }
@@ -94,6 +101,27 @@ pub(super) fn snapshots(scan: &Scan, base: Option<&ScannedSnapshot>) -> Vec<File
         }
     }
     findings
+}
+
+/// Where the data of a snapshot end, if that is before its name. A new leader may name one after a zxid that
+/// no transaction has: the last one before it is of an older epoch. A server that has processed no transaction
+/// since it started writes no digest.
+fn older_than_name(snapshot: &ScannedSnapshot, facts: &SnapshotFacts, scan: &Scan) -> Option<u64> {
+    let stored = facts.stored_digest.map_or(0, |stored| stored.zxid);
+    let is_of_name = stored >= snapshot.zxid || begins_an_epoch(snapshot.zxid);
+    let is_other = if stored > 0 {
+        !is_of_name
+    } else {
+        let logged = scan.digests.get(&snapshot.zxid);
+        logged.is_some_and(|logged| *logged != facts.digest)
+    };
+    let holds = stored.max(facts.newest);
+    (is_other && holds < snapshot.zxid).then_some(holds)
+}
+
+/// Whether no transaction has that zxid, for it is what a new leader begins its epoch with.
+fn begins_an_epoch(zxid: u64) -> bool {
+    zxid << 32 == 0
 }
 
 /// A snapshot whose digest is not that of its tree.
@@ -206,7 +234,9 @@ pub(super) fn alone(
     let stored = facts.stored_digest.filter(|stored| stored.zxid != 0);
     // A new leader's snapshot has the digest of the last transaction of the epoch before.
     let of_tree = stored.filter(|stored| {
-        stored.zxid <= snapshot.zxid && stored.version == super::digest::DIGEST_VERSION
+        let is_of_name = stored.zxid == snapshot.zxid
+            || stored.zxid < snapshot.zxid && begins_an_epoch(snapshot.zxid);
+        is_of_name && stored.version == super::digest::DIGEST_VERSION
     });
     let is_empty = snapshot.zxid == 0 && facts.newest == 0;
     let is_proven = of_tree.is_some_and(|stored| stored.value == facts.digest)
@@ -272,12 +302,18 @@ pub(super) fn replayed(replayed: &Replayed, has_other_letters: bool) -> Vec<File
     findings
 }
 
+/// The number that a server reads in an epoch file: its first line, without blanks
+/// (`QuorumPeer.readLongFromFile`).
+fn epoch_in(text: &str) -> Option<i64> {
+    text.split(['\n', '\r']).next().and_then(|line| line.parse().ok())
+}
+
 /// What the epoch files say beside the last transaction (`QuorumPeer.loadDataBase`).
 pub(super) fn epochs(listing: &DataListing, last: Option<u64>) -> Vec<FileFinding> {
     let mut findings = Vec::new();
     let mut number = |name, text: &Option<String>| {
         let text = text.as_deref()?;
-        let number = text.trim().parse::<i64>().ok();
+        let number = epoch_in(text);
         if number.is_none() {
             findings.push(FileFinding::new(Damaged, Some(name), FileFindingKind::EpochGarbled));
         }
@@ -285,7 +321,7 @@ pub(super) fn epochs(listing: &DataListing, last: Option<u64>) -> Vec<FileFindin
     };
     let accepted = number("acceptedEpoch", &listing.accepted_epoch);
     let current = number("currentEpoch", &listing.current_epoch);
-    let next = listing.next_epoch.as_deref().and_then(|text| text.trim().parse::<i64>().ok());
+    let next = listing.next_epoch.as_deref().and_then(epoch_in);
     let needed = last.unwrap_or_default() >> 32;
     let is_behind = |epoch: i64| u64::try_from(epoch).unwrap_or_default() < needed;
     let is_ahead = |epoch: &i64| u64::try_from(*epoch).is_ok_and(|epoch| epoch > needed);

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::damage::{DamageKind, ReadFailure};
+use super::damage::{Damage, DamageKind, ReadFailure};
 use super::source::{Source, wide};
 use super::transaction::Transaction;
 
@@ -10,7 +10,7 @@ use super::transaction::Transaction;
 const MAGIC: i32 = 0x5a4b_4c47;
 const VERSION: i32 = 2;
 /// Magic, version and database id.
-const HEADER: u64 = 16;
+pub(super) const HEADER: u64 = 16;
 
 /// What a record may be long. A server refuses what is longer than `jute.maxbuffer` and a little more,
 /// 2 MiB by default.
@@ -49,26 +49,34 @@ pub(super) struct LogReader<R> {
     end: Option<LogEnd>,
     /// Where what is no record begins.
     end_offset: u64,
+    /// A version or a database id that no server writes. A server does not look at them.
+    header: Option<Damage>,
 }
 
 impl<R: Read> LogReader<R> {
     /// Reads the header.
     pub(super) fn new(file: R) -> Result<Self, ReadFailure> {
         let mut source = Source::new(file);
-        for (at, field, wanted) in [(0, "magic", MAGIC), (4, "version", VERSION)] {
-            let found = source.int(field)?;
-            if found != wanted {
-                let kind = DamageKind::Value { value: found.into() };
-                return Err(ReadFailure::new(at, field, kind));
-            }
+        let magic = source.int("magic")?;
+        if magic != MAGIC {
+            let kind = DamageKind::Value { value: magic.into() };
+            return Err(ReadFailure::new(0, "magic", kind));
         }
-        // A server reads the database id and does not look at it; every release writes 0.
+        let version = source.int("version")?.into();
+        // Every release writes 0.
         let database = source.long("dbid")?;
-        if database != 0 {
-            let kind = DamageKind::Value { value: database };
-            return Err(ReadFailure::new(8, "dbid", kind));
-        }
-        Ok(Self { source, payload: Vec::new(), end: None, end_offset: HEADER })
+        let is_other = |offset, field: &str, found: i64, wanted: i64| {
+            let kind = DamageKind::Value { value: found };
+            (found != wanted).then(|| Damage { offset, field: field.to_owned(), kind })
+        };
+        let header = is_other(4, "version", version, VERSION.into());
+        let header = header.or_else(|| is_other(8, "dbid", database, 0));
+        Ok(Self { source, payload: Vec::new(), end: None, end_offset: HEADER, header })
+    }
+
+    /// What is wrong with the header, although a server reads the records behind it.
+    pub(super) fn header(&self) -> Option<&Damage> {
+        self.header.as_ref()
     }
 
     /// How the log ends, once [`LogReader::next`] has returned no record, and where.

@@ -85,6 +85,8 @@ pub struct LogFacts {
     pub end: LogEnd,
     /// Where what is no record begins.
     pub end_offset: u64,
+    /// Whether each record up to there can be read, whatever the header says.
+    pub is_readable: bool,
 }
 
 /// A log of the directory.
@@ -255,6 +257,7 @@ impl LogScan {
             digests: 0,
             end: LogEnd::AtRecord,
             end_offset: 0,
+            is_readable: false,
         };
         let opened = files.open(file).map_err(ReadFailure::Io);
         let read = opened.and_then(|file| self.records(LogReader::new(file)?, &mut facts));
@@ -272,7 +275,8 @@ impl LogScan {
                 Ok(None) => break,
                 Err(failure) => {
                     facts.end_offset = reader.end().1;
-                    return Err(failure);
+                    let header = reader.header().cloned().map(ReadFailure::Damaged);
+                    return Err(header.unwrap_or(failure));
                 }
             };
             let (offset, next) = (record.offset, record.transaction.header.zxid);
@@ -297,6 +301,7 @@ impl LogScan {
             facts.digests += u64::from(record.transaction.digest.is_some());
         }
         (facts.end, facts.end_offset) = reader.end();
-        Ok(())
+        facts.is_readable = true;
+        reader.header().map_or(Ok(()), |damage| Err(ReadFailure::Damaged(damage.clone())))
     }
 }

@@ -5,6 +5,7 @@ use super::damage::{Damage, DamageKind};
 use super::files::DataListing;
 use super::finding::{FileFinding, FileFindingKind};
 use super::judge::is_needed;
+use super::log_file;
 use super::scan::{FileState, Scan, ScannedLog, ScannedSnapshot};
 
 use schemars::JsonSchema;
@@ -132,7 +133,7 @@ fn start(
         || findings
             .iter()
             .any(|finding| matches!(finding.kind, FileFindingKind::NotCovered { .. }))
-        || read().any(|log| matches!(log.state, FileState::Damaged(_)));
+        || read().any(|log| matches!(log.state, FileState::Damaged(_)) && !log.facts.is_readable);
     if is_hole {
         StartVerdict::StartsWithHole { snapshot }
     } else {
@@ -160,16 +161,21 @@ fn is_loaded(snapshot: &ScannedSnapshot, line: ServerLine) -> bool {
     }
 }
 
-/// Whether a server ends because of a log. Where it takes the damage for the end of the file, it
-/// continues with the next one.
+/// Whether a server ends because of a log. What it takes for the end of the file is none: it continues with
+/// the next one. Inside a record it looks at the checksum first, and then takes a field that the record does
+/// not reach for the end, too (`FileTxnLog.FileTxnIterator.next` catches `EOFException`).
 fn stops(log: &ScannedLog, line: ServerLine, is_last: bool) -> bool {
     match &log.state {
         FileState::Whole(()) => false,
         FileState::Vanished | FileState::Unreadable(_) => true,
-        FileState::Damaged(Damage { field, kind, .. }) => match field.as_str() {
-            "version" | "dbid" | "end of record" => false,
-            "length" => !matches!(kind, DamageKind::Surplus),
-            "magic" if log.file.length == 0 => line != ServerLine::V393 || !is_last,
+        FileState::Damaged(Damage { field, kind, offset }) => match (field.as_str(), kind) {
+            ("magic", _) if log.file.length == 0 => line != ServerLine::V393 || !is_last,
+            (_, DamageKind::Truncated) if *offset < log_file::HEADER => true,
+            ("version" | "dbid", _) => !log.facts.is_readable,
+            ("checksum" | "magic", _) => true,
+            // It does not look whether something is left of a record, nor at paths and flags.
+            ("ephemeral" | "end of record", _)
+            | (_, DamageKind::Truncated | DamageKind::Surplus | DamageKind::Path { .. }) => false,
             _ => true,
         },
     }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io::Read;
 
 use super::compression::{Compression, opened};
-use super::damage::{DamageKind, ReadFailure, shown};
+use super::damage::{Damage, DamageKind, ReadFailure, shown};
 use super::digest::{DIGEST_VERSION, TreeDigest, ZnodeStat, of_znode};
 use super::fields::Fields;
 use super::source::{Source, wide};
@@ -117,7 +117,7 @@ pub(super) fn read_snapshot(
         digest: TreeDigest::default(),
         acls: HashSet::new(),
     };
-    reading.header()?;
+    let header = reading.header()?;
     reading.sessions(sink)?;
     reading.acls()?;
     reading.znodes(sink)?;
@@ -125,7 +125,7 @@ pub(super) fn read_snapshot(
     reading.trailers()?;
     reading.facts.digest = reading.digest.value();
     reading.facts.length = reading.source.offset();
-    Ok(reading.facts)
+    header.map_or(Ok(reading.facts), |damage| Err(ReadFailure::Damaged(damage)))
 }
 
 struct Reading<R> {
@@ -136,14 +136,22 @@ struct Reading<R> {
 }
 
 impl<R: Read> Reading<R> {
-    fn header(&mut self) -> Result<(), ReadFailure> {
-        let is = |offset, field, found: i64, wanted: i64| {
+    /// Reads the header. A server does not look at the version and the database id: what is wrong with
+    /// them is no reason to stop.
+    fn header(&mut self) -> Result<Option<Damage>, ReadFailure> {
+        let magic = self.source.int("magic")?;
+        if magic != MAGIC {
+            let kind = DamageKind::Value { value: magic.into() };
+            return Err(ReadFailure::new(0, "magic", kind));
+        }
+        let version = self.source.int("version")?.into();
+        let database = self.source.long("dbid")?;
+        let is_other = |offset, field: &str, found: i64, wanted: i64| {
             let kind = DamageKind::Value { value: found };
-            if found == wanted { Ok(()) } else { Err(ReadFailure::new(offset, field, kind)) }
+            (found != wanted).then(|| Damage { offset, field: field.to_owned(), kind })
         };
-        is(0, "magic", self.source.int("magic")?.into(), MAGIC.into())?;
-        is(4, "version", self.source.int("version")?.into(), VERSION.into())?;
-        is(8, "dbid", self.source.long("dbid")?, DATABASE)
+        let version = is_other(4, "version", version, VERSION.into());
+        Ok(version.or_else(|| is_other(8, "dbid", database, DATABASE)))
     }
 
     fn sessions(&mut self, sink: &mut impl SnapshotSink) -> Result<(), ReadFailure> {

@@ -49,6 +49,23 @@ fn a_snapshot_alone_is_whole_if_its_digest_is_of_its_name() {
     assert!(verified(&fuzzy).servers.iter().all(hole));
 }
 
+/// Its own digest proves what is in it, and not that it is what its name says.
+#[test]
+fn a_snapshot_under_a_later_name_is_named() {
+    let mut world = World::busy();
+    world.snapshot();
+    let later = format!("snapshot.{:x}", world.zxid);
+    let older = world.files.files["snapshot.a"].clone();
+    world.files.put(&later, older);
+    let seen = verified(&world);
+    assert!(names_it(&seen, &later, FileSeverity::Note), "{:?}", seen.findings);
+    assert_ne!(seen.verdict, DataVerdict::Whole);
+    world.files.files.retain(|name, _| *name == later);
+    let alone = verified(&world);
+    assert!(names_it(&alone, &later, FileSeverity::NotProvable), "{:?}", alone.findings);
+    assert_eq!((alone.verdict, alone.proven), (DataVerdict::NotProvable, None));
+}
+
 /// A snapshot that was begun before and written after transactions.
 #[test]
 fn a_fuzzy_snapshot_is_whole_with_the_logs_that_cover_it() {

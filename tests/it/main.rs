@@ -4,6 +4,10 @@
 mod addresses;
 mod circles;
 mod common_changes;
+#[path = "../damage/mod.rs"]
+#[expect(dead_code, reason = "what only real servers need")]
+mod damage;
+mod damages;
 mod dependencies;
 mod documents;
 mod evidence;

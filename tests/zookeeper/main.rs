@@ -31,10 +31,15 @@ mod conformance;
 mod consoles;
 mod credentials;
 mod cutover;
+#[path = "../damage/mod.rs"]
+#[expect(dead_code, unused_imports, reason = "the list of places, which `it` has")]
+mod damage;
 mod degraded;
 mod demo_ensemble;
 mod digests;
+mod disasters;
 mod drift;
+mod files_agree;
 mod first_quorum;
 mod forgeries;
 mod goes_wrong;
