@@ -205,7 +205,8 @@ pub(super) fn releases(line: ServerLine) -> &'static str {
     match line {
         ServerLine::V35 => "3.5",
         ServerLine::V36 => "3.6 to 3.9.2",
-        ServerLine::V393 => "3.9.3 and later",
+        ServerLine::V393 => "3.9.3",
+        ServerLine::V394 => "3.9.4 and later",
     }
 }
 
@@ -229,6 +230,9 @@ fn refusal(reason: &RefusalToStart) -> String {
             "there are logs and no snapshot that it takes for one".to_owned()
         }
         RefusalToStart::Log(file) => format!("it cannot read {file}"),
+        RefusalToStart::NotTheNext(file) => {
+            format!("a transaction in {file} is not the next one behind the one before it")
+        }
         RefusalToStart::Epochs(file) => {
             format!("{file} does not fit the data, where it is a member of an ensemble")
         }

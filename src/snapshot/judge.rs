@@ -184,7 +184,7 @@ pub(super) fn logs(scan: &Scan, base: Option<u64>) -> Vec<FileFinding> {
 
 /// What a jump means. One that ends at the base is filled by it.
 fn jump_finding(scan: &Scan, jump: Jump, base: Option<u64>) -> Option<FileFinding> {
-    let Jump { log, offset, after, next } = jump;
+    let Jump { log, offset, after, next, .. } = jump;
     let finding = |severity, kind| {
         let name = scan.logs.get(log).map(|log| log.file.name.as_str());
         Some(FileFinding::new(severity, name, kind).at(offset))

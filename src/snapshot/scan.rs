@@ -112,6 +112,8 @@ pub(super) struct Jump {
     pub(super) offset: u64,
     /// The last one before it; `None` where it is the first of all.
     pub(super) after: Option<u64>,
+    /// The highest one before it.
+    pub(super) highest: Option<u64>,
     pub(super) next: u64,
 }
 
@@ -216,6 +218,7 @@ pub(super) fn is_candidate(
 #[derive(Default)]
 struct LogScan {
     last: Option<u64>,
+    highest: Option<u64>,
     jumps: Vec<Jump>,
     digests: BTreeMap<u64, Option<u64>>,
     listed_digests: BTreeMap<u64, u64>,
@@ -226,16 +229,16 @@ impl LogScan {
     /// Reads a log. A server may be writing to it: what ends inside a record is read once more, and has
     /// grown then.
     fn log(&mut self, zxid: u64, file: &ListedFile, files: &impl DataFiles) -> ScannedLog {
-        let before = (self.last, self.jumps.len());
+        let before = (self.last, self.highest, self.jumps.len());
         let (mut facts, mut state) = self.read(file, files);
         let mut is_growing = files.length(file).is_ok_and(|length| length != file.length);
         let may_be_written = |facts: &LogFacts, state: &FileState<()>| {
             facts.end == LogEnd::Torn || matches!(state, FileState::Damaged(_))
         };
         if may_be_written(&facts, &state) {
-            self.jumps.truncate(before.1);
+            self.jumps.truncate(before.2);
             let first_end = facts.end_offset;
-            self.last = before.0;
+            (self.last, self.highest) = (before.0, before.1);
             (facts, state) = self.read(file, files);
             if facts.end_offset > first_end {
                 is_growing = true;
@@ -282,7 +285,8 @@ impl LogScan {
             let (offset, next) = (record.offset, record.transaction.header.zxid);
             let is_next = self.last.is_some_and(|last| follows(last, next));
             if !is_next && self.jumps.len() < MOST_JUMPS {
-                self.jumps.push(Jump { log: self.count, offset, after: self.last, next });
+                let (after, highest) = (self.last, self.highest);
+                self.jumps.push(Jump { log: self.count, offset, after, highest, next });
             }
             if let Some(known) = self.digests.get_mut(&next) {
                 *known = record.transaction.digest;
@@ -294,6 +298,7 @@ impl LogScan {
                 }
             }
             self.last = Some(next);
+            self.highest = self.highest.max(Some(next));
             facts.first.get_or_insert(next);
             facts.last = Some(next);
             facts.last_time_ms = Some(record.transaction.header.time_ms);

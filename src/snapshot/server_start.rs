@@ -20,9 +20,13 @@ pub enum ServerLine {
     /// 3.6 to 3.9.2.
     #[serde(rename = "3.6 to 3.9.2")]
     V36,
-    /// 3.9.3 and later ones: they remove an empty last log.
-    #[serde(rename = "3.9.3 and later")]
+    /// 3.9.3: it removes an empty last log.
+    #[serde(rename = "3.9.3")]
     V393,
+    /// 3.9.4 and later ones: they also refuse a transaction that is not the next one
+    /// (`ZKDatabase.addCommittedProposal`).
+    #[serde(rename = "3.9.4 and later")]
+    V394,
 }
 
 /// What it does.
@@ -60,6 +64,8 @@ pub enum RefusalToStart {
     LogsAlone,
     /// A log cannot be read.
     Log(String),
+    /// In this log a transaction is not the next one behind the last one that was replayed.
+    NotTheNext(String),
     /// The epoch files contradict each other or the data; only a member of an ensemble reads them.
     Epochs(String),
 }
@@ -81,7 +87,7 @@ pub(super) fn server_starts(
     scan: &Scan,
     findings: &[FileFinding],
 ) -> Vec<ServerStart> {
-    let lines = [ServerLine::V35, ServerLine::V36, ServerLine::V393];
+    let lines = [ServerLine::V35, ServerLine::V36, ServerLine::V393, ServerLine::V394];
     let start =
         |releases| ServerStart { releases, verdict: start(releases, listing, scan, findings) };
     lines.map(start).to_vec()
@@ -116,6 +122,9 @@ fn start(
     if let Some(log) = read().find(|log| stops(log, line, last == Some(&log.file.name))) {
         return refuses(RefusalToStart::Log(log.file.name.clone()));
     }
+    if let Some(log) = not_the_next(scan, zxid).filter(|_| line == ServerLine::V394) {
+        return refuses(RefusalToStart::NotTheNext(log));
+    }
     let is_epoch = |kind: &FileFindingKind| {
         let (garbled, behind) = (FileFindingKind::EpochGarbled, kind);
         *kind == garbled
@@ -139,6 +148,18 @@ fn start(
     } else {
         StartVerdict::Loads { snapshot }
     }
+}
+
+/// The log with the first transaction that is not the next one behind the highest that a server has replayed,
+/// in the same epoch. It steps over lower ones, and compares nothing with what the snapshot has.
+fn not_the_next(scan: &Scan, base: u64) -> Option<String> {
+    let is_refused = |highest: u64, next: u64| {
+        highest > base && next > highest && highest + 1 != next && next >> 32 == highest >> 32
+    };
+    let mut jumps = scan.jumps.iter();
+    let jump =
+        jumps.find(|jump| jump.highest.is_some_and(|highest| is_refused(highest, jump.next)))?;
+    Some(scan.logs.get(jump.log)?.file.name.clone())
 }
 
 /// Whether a server tries to load it at all. 3.5 takes every snapshot for a plain one.
@@ -169,7 +190,9 @@ fn stops(log: &ScannedLog, line: ServerLine, is_last: bool) -> bool {
         FileState::Whole(()) => false,
         FileState::Vanished | FileState::Unreadable(_) => true,
         FileState::Damaged(Damage { field, kind, offset }) => match (field.as_str(), kind) {
-            ("magic", _) if log.file.length == 0 => line != ServerLine::V393 || !is_last,
+            ("magic", _) if log.file.length == 0 => {
+                !(is_last && matches!(line, ServerLine::V393 | ServerLine::V394))
+            }
             (_, DamageKind::Truncated) if *offset < log_file::HEADER => true,
             ("version" | "dbid", _) => !log.facts.is_readable,
             ("checksum" | "magic", _) => true,

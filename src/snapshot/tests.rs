@@ -3,7 +3,8 @@
 use super::fixture::{World, adler, log_header, record, sealed};
 use super::{ContentsWish, inspect};
 use super::{
-    DataVerdict, FileFindingKind, FileSeverity, LogEnd, StartVerdict, Verification, verify,
+    DataVerdict, FileFindingKind, FileSeverity, LogEnd, RefusalToStart, StartVerdict, Verification,
+    verify,
 };
 
 fn verified(world: &World) -> Verification {
@@ -188,6 +189,37 @@ fn files_that_are_missing_or_swapped_are_seen() {
     assert_eq!(grave(&verified(&alone)), ["NoSnapshot"]);
     alone.files.files.clear();
     assert_eq!(grave(&verified(&alone)), ["Nothing"]);
+}
+
+/// What servers do where the log in the middle of three is missing.
+#[test]
+fn servers_since_3_9_4_refuse_a_transaction_that_is_not_the_next_one() {
+    let with_a_gap = |snapshot_before_it: bool| {
+        let mut world = World::busy();
+        world.create(1, "/x", b"", false);
+        if snapshot_before_it {
+            world.snapshot();
+        }
+        world.roll();
+        world.create(1, "/lost", b"", false);
+        let lost = format!("log.{:x}", world.zxid);
+        world.roll();
+        world.create(1, "/y", b"", false);
+        let log = format!("log.{:x}", world.zxid);
+        world.files.files.remove(&lost);
+        let mut seen = verified(&world).servers;
+        let newest = seen.pop().expect("each line").verdict;
+        let starts = |start: &super::ServerStart| {
+            matches!(start.verdict, StartVerdict::StartsWithHole { .. })
+        };
+        assert!(seen.iter().all(starts), "{seen:?}");
+        (newest, log)
+    };
+    let (newest, log) = with_a_gap(false);
+    assert_eq!(newest, StartVerdict::Refuses { reason: RefusalToStart::NotTheNext(log) });
+    // The last transaction before the gap is in the snapshot: it was not replayed.
+    let (newest, _) = with_a_gap(true);
+    assert!(matches!(newest, StartVerdict::StartsWithHole { .. }), "{newest:?}");
 }
 
 /// The transactions of the end of an epoch that left no hole in the numbers.
