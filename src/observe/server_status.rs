@@ -273,7 +273,7 @@ pub(super) async fn catch_up<E: Ensemble>(
     let is_late = |probe: &EndpointAnswers| {
         probe.guess_of.is_none()
             && probe.serves()
-            && present.is_of(probe)
+            && (present.is_of(probe) || present.keeps_its_file(probe))
             && !has_reached(probe, target)
     };
     let mut left = survey.two_ticks();
