@@ -3,12 +3,17 @@
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use super::byte_progress::ByteProgress;
 use super::data_directory::{VERSION, small, unreadable};
 use super::error::CommandError;
 use crate::render::words_for_shell;
 use crate::snapshot::{ArchiveBytes, DataFiles, DataListing, DataSide, ListedFile};
+
+/// From one look at the end of a log to the next, where a server may be in the middle of a record.
+const BETWEEN_WRITES: Duration = Duration::from_millis(100);
 
 /// The directories of a server.
 pub(super) struct Directory {
@@ -158,6 +163,11 @@ impl DataFiles for Directory {
     fn length(&self, file: &ListedFile) -> io::Result<u64> {
         fs::metadata(self.path(file)).map(|facts| facts.len())
     }
+
+    fn wait_for_writer(&self) -> bool {
+        thread::sleep(BETWEEN_WRITES);
+        true
+    }
 }
 
 /// Files that are kept open: a server can remove their names, and they are read all the same.
@@ -202,6 +212,11 @@ impl DataFiles for HeldFiles<'_> {
 
     fn length(&self, file: &ListedFile) -> io::Result<u64> {
         Ok(self.of(file)?.metadata()?.len())
+    }
+
+    fn wait_for_writer(&self) -> bool {
+        thread::sleep(BETWEEN_WRITES);
+        true
     }
 }
 

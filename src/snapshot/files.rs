@@ -58,4 +58,9 @@ pub trait DataFiles {
     /// # Errors
     /// What the system says.
     fn length(&self, file: &ListedFile) -> io::Result<u64>;
+
+    /// Waits a moment for a server that may be writing; `false` where there is none to wait for.
+    fn wait_for_writer(&self) -> bool {
+        false
+    }
 }

@@ -17,6 +17,9 @@ const MOST_JUMPS: usize = 1000;
 /// (`DataTree.DIGEST_LOG_INTERVAL`).
 const LISTED_EVERY: u64 = 128;
 
+/// How often the end of the last log is looked at again, where a server may be writing it.
+const LOOKS_AGAIN: usize = 5;
+
 /// It keeps the newest of them, that many (`DataTree.DIGEST_LOG_LIMIT`).
 const MOST_LISTED: usize = 1024;
 
@@ -155,7 +158,9 @@ pub(super) fn scan(listing: &DataListing, files: &impl DataFiles) -> Scan {
     logs.sort_by(|a, b| (a.0, &a.1.name).cmp(&(b.0, &b.1.name)));
     let mut of_logs = LogScan::default();
     of_logs.digests.extend(snapshots.iter().map(|(zxid, ..)| (*zxid, None)));
-    let logs = logs.into_iter().map(|(zxid, file)| of_logs.log(zxid, file, files)).collect();
+    let newest = logs.len().saturating_sub(1);
+    let logs = logs.into_iter().enumerate();
+    let logs = logs.map(|(at, log)| of_logs.log(log, at == newest, files)).collect();
     let snapshots = snapshots
         .into_iter()
         .map(|(zxid, compression, file)| snapshot(zxid, compression, file, files))
@@ -227,15 +232,22 @@ struct LogScan {
 
 impl LogScan {
     /// Reads a log. A server may be writing to it: what ends inside a record is read once more, and has
-    /// grown then.
-    fn log(&mut self, zxid: u64, file: &ListedFile, files: &impl DataFiles) -> ScannedLog {
+    /// grown then. To the last log it may take a while: a record of many kilobytes comes in several writes.
+    fn log(
+        &mut self,
+        (zxid, file): (u64, &ListedFile),
+        is_last: bool,
+        files: &impl DataFiles,
+    ) -> ScannedLog {
         let before = (self.last, self.highest, self.jumps.len());
         let (mut facts, mut state) = self.read(file, files);
         let mut is_growing = files.length(file).is_ok_and(|length| length != file.length);
         let may_be_written = |facts: &LogFacts, state: &FileState<()>| {
             facts.end == LogEnd::Torn || matches!(state, FileState::Damaged(_))
         };
-        if may_be_written(&facts, &state) {
+        let mut tries = if is_last { LOOKS_AGAIN } else { 1 };
+        while may_be_written(&facts, &state) && tries > 0 {
+            tries = if is_last && files.wait_for_writer() { tries - 1 } else { 0 };
             self.jumps.truncate(before.2);
             let first_end = facts.end_offset;
             (self.last, self.highest) = (before.0, before.1);

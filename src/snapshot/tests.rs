@@ -284,6 +284,13 @@ fn a_torn_tail_is_told_from_damage() {
     world.files.grown = Some((log, grown));
     let seen = verified(&world);
     assert_eq!((seen.verdict, seen.last_zxid), (DataVerdict::Whole, Some(world.zxid)), "{seen:#?}");
+    // It is in the middle of the record for longer. That is waited for only where a server may run.
+    world.files.slow = 3;
+    world.files.opened.set(0);
+    assert_eq!(verified(&world).verdict, DataVerdict::Whole);
+    world.files.slow = 20;
+    world.files.opened.set(0);
+    assert_eq!(grave(&verified(&world)), ["Torn"]);
 }
 
 #[test]

@@ -198,7 +198,13 @@ fn multi<'a>(fields: &mut Fields<'a>) -> Result<Operation<'a>, ReadFailure> {
         let body = fields.offset() + 4;
         let bytes = fields.buffer("data")?.unwrap_or_default();
         let mut part = Fields::new(bytes, body);
-        has_failed |= kind == op::ERROR;
+        if kind == op::ERROR {
+            // The parts before the one that failed keep what they were to do, behind this type; a server
+            // looks at the first four bytes alone.
+            part.int("err")?;
+            has_failed = true;
+            continue;
+        }
         // Access control lists are not set inside a multi (`DataTree.processTxn`).
         let is_part = kind != op::SET_ACL;
         let operation =
