@@ -15,9 +15,12 @@ use tokio::sync::Notify;
 use crate::ensemble::{Ensemble as _, PortState, ZooKeeper};
 use crate::model::{Endpoint, ServerId};
 
-/// From one connection to a port to the next, where it is not kept: a server that is restarted refuses
-/// for a second at least, while its Java starts.
+/// From one connection to a port to the next, where it is not kept.
 const AGAIN: Duration = Duration::from_millis(200);
+
+/// The first such time after one that was kept: a server that is restarted refuses while its Java starts,
+/// 0.2 s at the least.
+const SOON: Duration = Duration::from_millis(10);
 
 /// A connection that ended so short a time before the next one was refused ended because the server
 /// stopped: its process goes on for 0.3 s after SIGTERM.
@@ -155,7 +158,7 @@ impl ClientPorts {
 
     /// Watches one port, for as long as it is that of the server.
     async fn watch_one(&self, port: &ZooKeeper, id: ServerId, at: Endpoint) {
-        let mut ended = None;
+        let (mut ended, mut pause) = (None, SOON);
         while self.ports.borrow().get(&id) == Some(&at) {
             let began = Instant::now();
             let state = self.until_closed(port, id, &at).await;
@@ -165,8 +168,11 @@ impl ClientPorts {
             }
             // One that was kept and ended: the server may be down for less than that time.
             let was_kept = state == Some(PortState::Open) && began.elapsed() >= AGAIN;
-            if !was_kept {
-                tokio::time::sleep(AGAIN).await;
+            if was_kept {
+                pause = SOON;
+            } else {
+                tokio::time::sleep(pause).await;
+                pause = AGAIN.min(2 * pause);
             }
         }
     }

@@ -299,7 +299,7 @@ impl Roll {
             }
             // What was seen of it may be older than its stop, unless its tracker says otherwise.
             let is_older = stops && self.stopped.get(id).is_some_and(Option::is_none);
-            let shown = self.shown_by(*id, before.as_ref(), own).filter(|_| !is_older);
+            let shown = self.shown_by(*id, own).filter(|_| !is_older);
             if let Some(by) = shown {
                 self.stopped.remove(id);
                 self.last = Some((*id, 0));
@@ -330,12 +330,7 @@ impl Roll {
     }
 
     /// What shows in this sample that a server was restarted.
-    fn shown_by(
-        &self,
-        id: ServerId,
-        before: Option<&Sampled>,
-        own: &Sampled,
-    ) -> Option<RestartShownBy> {
+    fn shown_by(&self, id: ServerId, own: &Sampled) -> Option<RestartShownBy> {
         if !own.is_healthy() {
             return None;
         }
@@ -344,7 +339,8 @@ impl Roll {
             return is_new.then_some(RestartShownBy::Refused);
         }
         // Whether reconfigs are enabled also shows, or stops to, when another server leads.
-        let gained = before?.lacks.intersection(&own.has);
+        // It may have been seen in between, without its settings: while it looked for a leader.
+        let gained = self.lacked.get(&id)?.intersection(&own.has);
         let by_itself = |kind: &&CheckKind| **kind != CheckKind::ReconfigEnabled;
         gained.into_iter().any(|kind| by_itself(&kind)).then_some(RestartShownBy::Setting)
     }

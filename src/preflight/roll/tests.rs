@@ -258,6 +258,22 @@ fn a_server_that_came_back_with_the_old_settings_is_named() {
     assert_eq!(restarted(&changes), [(1, RestartShownBy::Refused, false)]);
 }
 
+/// It was restarted too quickly for its port to be seen closed, and looked for a leader before it followed.
+#[test]
+fn a_setting_that_came_while_it_was_away_shows_a_restart() {
+    let mut roll = Roll::default();
+    let first = start();
+    roll.advance(first.clone());
+    let mut away = first.clone();
+    let own = of(&mut away, 1);
+    own.status = StateWord::NotServing;
+    own.lacks.clear();
+    own.has.clear();
+    roll.advance(away);
+    let (changes, _) = roll.advance(renewed(&first, 1));
+    assert_eq!(restarted(&changes), [(1, RestartShownBy::Setting, false)]);
+}
+
 /// A look takes time: it may end after a server was stopped that it had seen before.
 #[test]
 fn a_refusal_in_the_look_that_still_saw_the_server_is_no_restart() {
