@@ -26,14 +26,6 @@ fn packs(desk: &Desk, words: &[&str]) -> Answer {
     answer
 }
 
-fn names(desk: &Desk, folder: &str) -> Vec<String> {
-    let entries = fs::read_dir(desk.path(folder)).into_iter().flatten();
-    let names = entries.map(|entry| entry.expect("an entry").file_name());
-    let mut names: Vec<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
-    names.sort();
-    names
-}
-
 fn removed(desk: &Desk, folder: &str) {
     drop(fs::remove_dir_all(desk.path(folder)));
 }
@@ -55,7 +47,7 @@ fn the_files_of_real_servers_come_out_as_they_went_in() {
             let refused = packs(&desk, &["-o", "data.tar.gz"]);
             assert_eq!(refused.code, 3, "{refused:?}");
             assert!(refused.out.contains(ACCEPT), "{refused:?}");
-            assert_eq!(names(&desk, "."), ["data"], "{name}");
+            assert_eq!(desk.names("."), ["data"], "{name}");
         }
         let done = packs(&desk, &[&["-o", "data.tar.gz"], flags].concat());
         assert_eq!(done.code, 0, "{name}: {done:?}");
@@ -75,8 +67,8 @@ fn the_files_of_real_servers_come_out_as_they_went_in() {
         let after = inspect("new");
         assert_eq!(after["contents"]["znodes"], before["contents"]["znodes"], "{name}");
         assert_eq!(after["provenZxid"], packed["provenZxid"], "{name}");
-        assert_eq!(names(&desk, "new"), ["version-2", "zkplan-seed.sha256"]);
-        assert_eq!(names(&desk, "."), ["data", "data.tar.gz", "new"]);
+        assert_eq!(desk.names("new"), ["version-2", "zkplan-seed.sha256"]);
+        assert_eq!(desk.names("."), ["data", "data.tar.gz", "new"]);
         fs::remove_file(desk.path("data.tar.gz")).expect("removed");
     }
 }
@@ -112,7 +104,7 @@ fn snapshots_are_stored_plain_where_that_is_asked_for() {
         assert_eq!(seen["verdict"], "whole", "{seen:#}");
         let snapshots = seen["snapshots"].as_array().expect("a list");
         assert_eq!(snapshots.len(), 3, "{seen:#}");
-        let files = names(&desk, "new/version-2");
+        let files = desk.names("new/version-2");
         assert!(files.iter().all(|name| !name.ends_with("gz") && !name.ends_with("snappy")));
         let servers = seen["servers"].as_array().expect("a list");
         assert!(servers.iter().all(|server| server["does"] == "loads"), "{servers:#?}");
@@ -159,7 +151,7 @@ fn directories_come_from_zoo_cfg_and_epochs_only_where_they_are_asked_for() {
     let desk = Desk::new();
     provable(&desk);
     fs::create_dir_all(desk.path("logs/version-2")).expect("a folder");
-    for name in names(&desk, "data/version-2").iter().filter(|name| name.starts_with("log.")) {
+    for name in desk.names("data/version-2").iter().filter(|name| name.starts_with("log.")) {
         let to = desk.path("logs/version-2").join(name);
         fs::rename(desk.path("data/version-2").join(name), to).expect("moved");
     }
@@ -179,7 +171,7 @@ fn directories_come_from_zoo_cfg_and_epochs_only_where_they_are_asked_for() {
     let with = pack(&["--with-epochs", "--format", "json"]);
     assert_eq!(files(&with).iter().filter(|kind| *kind == "epoch").count(), 2, "{with:?}");
     assert_eq!(desk.zkplan(&["snapshot", "unpack", "a.tar.gz", "-o", "new"]).code, 0);
-    let new = names(&desk, "new/version-2");
+    let new = desk.names("new/version-2");
     assert!(new.contains(&"currentEpoch".to_owned()), "{new:?}");
     desk.write("zoo.cfg", "tickTime=2000\n");
     assert_eq!(pack(&[]).code, 65);
@@ -192,19 +184,19 @@ fn nothing_is_written_where_a_server_reads() {
     let desk = Desk::new();
     provable(&desk);
     for out in ["data/version-2/log.1", "data/version-2/a.tar"] {
-        let before = names(&desk, "data/version-2");
+        let before = desk.names("data/version-2");
         assert_eq!(packs(&desk, &["-o", out]).code, 64);
-        assert_eq!(names(&desk, "data/version-2"), before);
+        assert_eq!(desk.names("data/version-2"), before);
     }
     // What is there already is replaced by a whole archive, or stays.
     desk.write("a.tar", "old");
-    let snapshots = names(&desk, "data/version-2");
+    let snapshots = desk.names("data/version-2");
     for name in snapshots.iter().filter(|name| name.starts_with("snapshot.")) {
         fs::write(desk.path("data/version-2").join(name), "x").expect("a file");
     }
     let failed = packs(&desk, &["-o", "a.tar"]);
     assert_eq!(failed.code, 65, "{failed:?}");
-    assert_eq!((desk.read("a.tar").as_str(), names(&desk, ".").len()), ("old", 2));
+    assert_eq!((desk.read("a.tar").as_str(), desk.names(".").len()), ("old", 2));
 }
 
 /// Only a directory without data is filled.
@@ -217,16 +209,16 @@ fn a_directory_with_data_is_not_filled() {
     fs::create_dir_all(desk.path("new")).expect("a folder");
     desk.write("new/myid", "4");
     assert_eq!(unpack("new").code, 0);
-    assert_eq!(names(&desk, "new"), ["myid", "version-2", "zkplan-seed.sha256"]);
+    assert_eq!(desk.names("new"), ["myid", "version-2", "zkplan-seed.sha256"]);
     let again = unpack("new");
     assert_eq!(again.code, 65, "{again:?}");
     assert!(again.err.contains("version-2"), "{again:?}");
-    assert_eq!(names(&desk, "new"), ["myid", "version-2", "zkplan-seed.sha256"]);
+    assert_eq!(desk.names("new"), ["myid", "version-2", "zkplan-seed.sha256"]);
     assert_eq!(unpack("nowhere/new").code, 1);
     assert_eq!(unpack("a.tar.gz").code, 1);
     let folder = desk.zkplan(&["snapshot", "unpack", "data", "-o", "other"]);
     assert_eq!(folder.code, 65, "{folder:?}");
-    assert_eq!(names(&desk, "."), ["a.tar.gz", "data", "new"]);
+    assert_eq!(desk.names("."), ["a.tar.gz", "data", "new"]);
 }
 
 /// A damaged data directory is not packed; a damaged snapshot is left out where an older one is whole.
@@ -255,7 +247,7 @@ fn what_is_damaged_is_not_packed() {
     let done = packs(&desk, &["-o", "a.tar"]);
     assert_eq!(done.code, 65, "{done:?}");
     assert!(done.out.contains("nothing was packed"), "{done:?}");
-    assert_eq!(names(&desk, "."), ["data"]);
+    assert_eq!(desk.names("."), ["data"]);
 }
 
 /// A member of an archive of the tests' own.
@@ -326,7 +318,7 @@ fn hostile_archives_are_refused_and_leave_nothing() {
             assert_eq!(answer.code, 65, "{what}: {answer:?}");
             answer.assert_clean();
             assert!(answer.out.contains("a.tar") || answer.err.contains("a.tar"), "{answer:?}");
-            assert_eq!(names(&desk, "."), ["a.tar", "data", "right.tar"], "{what}");
+            assert_eq!(desk.names("."), ["a.tar", "data", "right.tar"], "{what}");
         }
         fs::create_dir_all(desk.path("new")).expect("a folder");
         let unpack = Command::new(env!("CARGO_BIN_EXE_zkplan"))
@@ -337,7 +329,7 @@ fn hostile_archives_are_refused_and_leave_nothing() {
             .stderr(Stdio::null())
             .status();
         assert_eq!(unpack.expect("it runs").code(), Some(65), "{what}");
-        assert!(names(&desk, "new").is_empty(), "{what}");
+        assert!(desk.names("new").is_empty(), "{what}");
         removed(&desk, "new");
     }
 }
@@ -379,7 +371,7 @@ fn archives_of_other_tools_are_read() {
         let file = fs::File::create(desk.path("data.tar.gz")).expect("a file");
         let gzip = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
         let mut builder = Builder::new(gzip);
-        for name in names(&desk, "data/version-2").iter().filter(|name| name.contains('.')) {
+        for name in desk.names("data/version-2").iter().filter(|name| name.contains('.')) {
             let from = desk.path("data/version-2").join(name);
             builder.append_path_with_name(from, Path::new(folder).join(name)).expect("packed");
         }

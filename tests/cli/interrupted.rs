@@ -22,15 +22,6 @@ fn data(desk: &Desk) {
     copied(desk, corpus().last().expect("a directory with digests"));
 }
 
-/// The names in a folder of the desk; none where there is no such folder.
-fn names(desk: &Desk, folder: &str) -> Vec<String> {
-    let entries = fs::read_dir(desk.path(folder)).into_iter().flatten();
-    let names = entries.map(|entry| entry.expect("an entry").file_name());
-    let mut names: Vec<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
-    names.sort();
-    names
-}
-
 fn begins(desk: &Desk, words: &[&str], signal: &str) -> Child {
     Command::new(env!("CARGO_BIN_EXE_zkplan"))
         .args(words)
@@ -72,14 +63,14 @@ fn an_interrupted_pack_leaves_nothing() {
     for signal in [Signal::INT, Signal::TERM] {
         let words = ["snapshot", "pack", "data", "-o", "data.tar.gz"];
         let child = begins(&desk, &words, "HOLD@packed");
-        wait_until("a file", || names(&desk, ".").len() == 2);
+        wait_until("a file", || desk.names(".").len() == 2);
         let left = format!(".data.tar.gz.{}.partial", child.id());
-        assert_eq!(names(&desk, "."), [left.as_str(), "data"]);
+        assert_eq!(desk.names("."), [left.as_str(), "data"]);
         send(&child, signal);
         let (code, said) = ended(child);
         assert_eq!(code, Some(7), "{said}");
         assert!(said.contains("interrupted; data.tar.gz was not written"), "{said}");
-        assert_eq!(names(&desk, "."), ["data"]);
+        assert_eq!(desk.names("."), ["data"]);
     }
 }
 
@@ -100,17 +91,16 @@ fn an_interrupted_unpack_leaves_the_directory_as_it_was() {
             pipe.write_all(&archive[..archive.len() / 2]).expect("it reads");
             let is_partial = |name: &String| name.starts_with(".zkplan-unpack.");
             wait_until("a file", || {
-                let partial = names(&desk, out).into_iter().find(is_partial);
-                partial.is_some_and(|name| {
-                    !names(&desk, &format!("{out}/{name}/version-2")).is_empty()
-                })
+                let partial = desk.names(out).into_iter().find(is_partial);
+                partial
+                    .is_some_and(|name| !desk.names(&format!("{out}/{name}/version-2")).is_empty())
             });
             send(&child, signal);
             let (code, said) = ended(child);
             drop(pipe);
             assert_eq!(code, Some(7), "{said}");
             assert!(said.contains(&format!("interrupted; nothing was written to {out}")), "{said}");
-            assert_eq!(names(&desk, out), left);
+            assert_eq!(desk.names(out), left);
             assert_eq!(desk.path(out).exists(), out == "there");
         }
     }
@@ -125,14 +115,14 @@ fn what_is_left_of_a_killed_command_is_no_archive_and_no_data() {
     let child = begins(&desk, &pack, "KILL@packed");
     let left = format!(".data.tar.{}.partial", child.id());
     assert_eq!(ended(child).0, None, "it is killed");
-    assert_eq!(names(&desk, "."), [left.as_str(), "data"]);
+    assert_eq!(desk.names("."), [left.as_str(), "data"]);
     assert_eq!(desk.zkplan(&pack).code, 0, "it does not stand in the way");
 
     let unpack = ["snapshot", "unpack", "data.tar", "-o", "new"];
     let child = begins(&desk, &unpack, "KILL@unpacked");
     let left = format!(".zkplan-unpack.{}", child.id());
     assert_eq!(ended(child).0, None, "it is killed");
-    assert_eq!(names(&desk, "new"), [left.as_str()]);
+    assert_eq!(desk.names("new"), [left.as_str()]);
     let again = desk.zkplan(&unpack);
     assert_eq!(again.code, 65, "{again:?}");
     assert!(again.err.contains("one was killed: wait for it, or remove that folder"), "{again:?}");
