@@ -25,7 +25,7 @@ pub(crate) fn exists(lab: &Lab, path: &str) -> Result<bool, String> {
     with_client(lab, async |client| Ok(client.check_stat(path).await?.is_some()))
 }
 
-/// Makes znodes below `/`, each with so many bytes.
+/// Makes znodes below `/`, each with that number of bytes.
 pub(crate) fn fill(lab: &Lab, count: usize, bytes: usize) -> Result<(), String> {
     with_client(lab, async |client| {
         let options = CreateMode::Persistent.with_acls(Acls::anyone_all());

@@ -75,7 +75,7 @@ async fn write(addresses: &str, book: &Acknowledged, ends: &AtomicBool) {
     let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
     let mut number = 0;
     while !ends.load(Ordering::Relaxed) {
-        // A session can end while servers elect each other; the next one goes on.
+        // A session can end while servers elect each other; the next one continues.
         let Ok(client) = client(addresses).await else { continue };
         loop {
             number += 1;

@@ -174,7 +174,7 @@ impl Administrator<'_> {
         assert!(written.expect("the leader takes writes"), "one of them fails");
     }
 
-    /// Makes znodes `{root}/0`, `{root}/1` and so on, many at a time, each with so many bytes.
+    /// Makes znodes `{root}/0`, `{root}/1` and so on, many at a time, each with that number of bytes.
     pub(crate) fn fill(self, root: &str, count: usize, bytes: usize) {
         let data = vec![b'.'; bytes];
         let filled = self.with_client(async |client| {
