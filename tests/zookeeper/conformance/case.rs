@@ -71,8 +71,9 @@ pub(super) enum AdminAction {
     Close,
     /// One transaction.
     Do(&'static [Part]),
-    /// One transaction, and by how much it raises the leader's zxid.
-    Raise(&'static [Part]),
+    /// One transaction, and by how much it raises the zxid of that server, which the session is on: it
+    /// answers when it has applied it, the leader may be later.
+    Raise(Who, &'static [Part]),
     /// Creates without a transaction.
     Make(&'static str),
     /// Writes many times in a row.

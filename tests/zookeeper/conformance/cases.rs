@@ -289,8 +289,8 @@ fn transactions() -> [Case; 7] {
             "a transaction that only checks is committed and leaves nothing",
             [
                 AdminAction::Children("/").done(),
-                AdminAction::Raise(&[Check("/", -1)]).done(),
-                AdminAction::Raise(&[Check("/", 999)]).refused(ErrorCode::BadVersion),
+                AdminAction::Raise(Voter(0), &[Check("/", -1)]).done(),
+                AdminAction::Raise(Voter(0), &[Check("/", 999)]).refused(ErrorCode::BadVersion),
                 AdminAction::Children("/").done(),
             ],
         ),

@@ -284,7 +284,7 @@ impl<S: Stage> Player<'_, S> {
                 let ops: Vec<Op<'_>> = parts.iter().map(|part| op(*part, &acl)).collect();
                 word(&session.transact(&ops).await, wanted).alone()
             }
-            AdminAction::Raise(parts) => self.raise(session, parts, wanted).await,
+            AdminAction::Raise(who, parts) => self.raise(*who, parts, wanted).await,
             AdminAction::Make(path) => word(&session.create(path, b"", &acl).await, wanted).alone(),
             AdminAction::SetMany(path, count) => {
                 word(&session.set_many(path, *count).await, wanted).alone()
@@ -305,15 +305,16 @@ impl<S: Stage> Player<'_, S> {
         }
     }
 
-    /// A transaction, and by how much it raises the leader's zxid: the least of some tries, for
-    /// sessions of before may end meanwhile.
-    async fn raise(&self, session: &Held<S>, parts: &[Part], wanted: Told) -> Answer {
+    /// A transaction, and by how much it raises the zxid: the least of some tries, for sessions of
+    /// before may end meanwhile.
+    async fn raise(&self, who: Who, parts: &[Part], wanted: Told) -> Answer {
+        let session = self.held.as_ref().expect("a session");
         let acl = everybody();
         let ops: Vec<Op<'_>> = parts.iter().map(|part| op(*part, &acl)).collect();
-        let at = self.knowledge.endpoint(Who::Leader);
+        let at = self.knowledge.endpoint(who);
         let zxid = async || {
             let told =
-                self.stage.port().ask(&at, FourLetterWord::Srvr).await.expect("the leader answers");
+                self.stage.port().ask(&at, FourLetterWord::Srvr).await.expect("the server answers");
             Srvr::parse(&told).zxid.expect("a zxid").get()
         };
         let mut told = Err(RequestError::NotSent);
