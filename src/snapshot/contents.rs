@@ -1,5 +1,6 @@
 //! What is in a data directory: the tree that a server would have with it.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
 use super::damage::shown;
@@ -93,23 +94,26 @@ pub struct DataContents {
     pub memberships: Vec<LoggedMembership>,
 }
 
-/// Loads a data directory and counts what is in it.
+/// Loads a data directory and counts what is in it. Memory is that of [`super::verify()`], and a path for each
+/// subtree that has figures of its own.
 pub fn inspect(listing: &DataListing, files: &impl DataFiles, wish: &ContentsWish) -> DataContents {
-    let loaded = load(listing, files, true);
+    let mut counted = Counted::of(wish);
+    let loaded = load(listing, files, Some(&mut |path, znode| counted.znode(path, znode)));
+    if loaded.tree.is_none() {
+        counted = Counted::of(wish);
+    }
     let tree = loaded.tree.unwrap_or_default();
     let last_time_ms = loaded.verification.logs.iter().rev().find_map(|log| log.facts.last_time_ms);
     let membership = tree.membership();
     let membership =
         (!membership.is_empty()).then(|| String::from_utf8_lossy(membership).into_owned());
-    let top = if wish.path == "/" { "" } else { &wish.path };
-    let counted = Counted::of(&tree, top.as_bytes(), wish);
     let mut sessions = counted.sessions(&tree);
     let session_count = tree.sessions().count();
     sessions.truncate(wish.most);
     let Counted { top, all, subtrees, largest, ephemerals, containers, ttls, .. } = counted;
     let mut parts: Vec<Subtree> = subtrees
         .into_iter()
-        .map(|(path, (znodes, data_bytes))| Subtree { path: shown(path), znodes, data_bytes })
+        .map(|(path, (znodes, data_bytes))| Subtree { path: shown(&path), znodes, data_bytes })
         .collect();
     parts.sort_by(|a, b| (b.data_bytes, b.znodes, &a.path).cmp(&(a.data_bytes, a.znodes, &b.path)));
     let subtree_count = parts.len();
@@ -132,31 +136,40 @@ pub fn inspect(listing: &DataListing, files: &impl DataFiles, wish: &ContentsWis
     }
 }
 
-#[derive(Default)]
+/// Bytes of data; of as many, the path that comes first counts for more.
+type ByData = (u32, Reverse<Box<[u8]>>);
+
 struct Counted<'a> {
+    wish: &'a ContentsWish,
     top: Option<ZnodeContents>,
     all: Subtree,
-    subtrees: HashMap<&'a [u8], (u64, u64)>,
-    largest: BTreeMap<(u32, std::cmp::Reverse<&'a [u8]>), ZnodeContents>,
+    subtrees: HashMap<Box<[u8]>, (u64, u64)>,
+    largest: BTreeMap<ByData, ZnodeContents>,
     ephemerals: HashMap<i64, u64>,
     containers: u64,
     ttls: u64,
 }
 
 impl<'a> Counted<'a> {
-    fn of(tree: &'a Tree, top: &[u8], wish: &ContentsWish) -> Self {
-        let all = Subtree { path: wish.path.clone(), ..Subtree::default() };
-        let mut counted = Self { all, ..Self::default() };
-        for (path, znode) in tree.znodes() {
-            let Some(below) = path.strip_prefix(top) else { continue };
-            if below.first().is_none_or(|first| *first == b'/') {
-                counted.znode((path, znode), top.len(), wish);
-            }
+    fn of(wish: &'a ContentsWish) -> Self {
+        Self {
+            wish,
+            top: None,
+            all: Subtree { path: wish.path.clone(), ..Subtree::default() },
+            subtrees: HashMap::new(),
+            largest: BTreeMap::new(),
+            ephemerals: HashMap::new(),
+            containers: 0,
+            ttls: 0,
         }
-        counted
     }
 
-    fn znode(&mut self, (path, znode): (&'a [u8], &Znode), top: usize, wish: &ContentsWish) {
+    fn znode(&mut self, path: &[u8], znode: &Znode) {
+        let top = if self.wish.path == "/" { "" } else { &self.wish.path };
+        let below = path.strip_prefix(top.as_bytes());
+        if below.is_none_or(|below| below.first().is_some_and(|first| *first != b'/')) {
+            return;
+        }
         let bytes = u64::from(znode.data_length);
         self.all.znodes += 1;
         self.all.data_bytes += bytes;
@@ -166,24 +179,34 @@ impl<'a> Counted<'a> {
             ZnodeLifetime::Container => self.containers += 1,
             ZnodeLifetime::Ttl(_) => self.ttls += 1,
         }
-        if path.len() == top {
+        if path.len() == top.len() {
             self.top = Some(contents(path, znode));
-        } else if wish.depth > 0 {
+        } else if self.wish.depth > 0 {
             // The znode on the deepest level that has figures of its own.
-            let slashes = path[top..].iter().enumerate().filter(|(_, byte)| **byte == b'/');
-            let end = slashes.map(|(at, _)| top + at).nth(wish.depth).unwrap_or(path.len());
-            let part = self.subtrees.entry(&path[..end]).or_default();
-            part.0 += 1;
-            part.1 += bytes;
+            let slashes = path[top.len()..].iter().enumerate().filter(|(_, byte)| **byte == b'/');
+            let end = slashes.map(|(at, _)| top.len() + at).nth(self.wish.depth);
+            let part = &path[..end.unwrap_or(path.len())];
+            if let Some(part) = self.subtrees.get_mut(part) {
+                part.0 += 1;
+                part.1 += bytes;
+            } else {
+                self.subtrees.insert(part.into(), (1, bytes));
+            }
         }
-        let key = (znode.data_length, std::cmp::Reverse(path));
-        let is_full = self.largest.len() == wish.most;
-        let is_larger = self.largest.first_key_value().is_some_and(|(least, _)| *least < key);
-        if wish.most > 0 && znode.data_length > 0 && (!is_full || is_larger) {
+        self.keep_if_large(path, znode);
+    }
+
+    fn keep_if_large(&mut self, path: &[u8], znode: &Znode) {
+        let key = (znode.data_length, Reverse(path));
+        let is_full = self.largest.len() == self.wish.most;
+        let least =
+            self.largest.first_key_value().map(|(least, _)| (least.0, Reverse(&*least.1.0)));
+        let is_larger = least.is_some_and(|least| least < key);
+        if self.wish.most > 0 && znode.data_length > 0 && (!is_full || is_larger) {
             if is_full {
                 self.largest.pop_first();
             }
-            self.largest.insert(key, contents(path, znode));
+            self.largest.insert((znode.data_length, Reverse(path.into())), contents(path, znode));
         }
     }
 
@@ -197,7 +220,7 @@ impl<'a> Counted<'a> {
             open.entry(*id).or_insert(none).ephemerals = *count;
         }
         let mut open: Vec<OpenSession> = open.into_values().collect();
-        open.sort_by_key(|session| std::cmp::Reverse(session.ephemerals));
+        open.sort_by_key(|session| Reverse(session.ephemerals));
         open
     }
 }

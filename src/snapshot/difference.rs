@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::contents::ContentsWish;
 use super::damage::shown;
 use super::files::{DataFiles, DataListing};
-use super::tree::{Tree, Znode, ZnodeLifetime};
+use super::tree::{Znode, ZnodeLifetime};
 use super::verify::{Verification, load};
 
 /// Data files that were loaded.
@@ -16,7 +16,8 @@ use super::verify::{Verification, load};
 pub struct LoadedData {
     /// What the files are worth.
     pub verification: Verification,
-    tree: Tree,
+    znodes: HashMap<Box<[u8]>, Znode>,
+    sessions: BTreeSet<i64>,
 }
 
 /// What became of a znode.
@@ -117,19 +118,31 @@ pub struct DataDifference {
 
 /// Loads data files to compare them.
 pub fn load_data(listing: &DataListing, files: &impl DataFiles) -> LoadedData {
-    let loaded = load(listing, files, true);
-    LoadedData { verification: loaded.verification, tree: loaded.tree.unwrap_or_default() }
+    let mut znodes = HashMap::new();
+    let loaded = load(
+        listing,
+        files,
+        Some(&mut |path, znode| {
+            znodes.insert(path.into(), *znode);
+        }),
+    );
+    let mut sessions = BTreeSet::new();
+    match loaded.tree {
+        Some(tree) => sessions.extend(tree.sessions().map(|(id, _)| id)),
+        None => znodes.clear(),
+    }
+    LoadedData { verification: loaded.verification, znodes, sessions }
 }
 
 /// Compares two sets of data files.
 pub fn difference(before: LoadedData, after: LoadedData, wish: &ContentsWish) -> DataDifference {
     let top = if wish.path == "/" { "" } else { &wish.path };
     let mut found = Found::of(top.as_bytes(), wish);
-    for (path, znode) in after.tree.znodes() {
-        found.pair(path, before.tree.get(path), Some(znode));
+    for (path, znode) in &after.znodes {
+        found.pair(path, before.znodes.get(path), Some(znode));
     }
-    for (path, znode) in before.tree.znodes() {
-        if after.tree.get(path).is_none() {
+    for (path, znode) in &before.znodes {
+        if !after.znodes.contains_key(path) {
             found.pair(path, Some(znode), None);
         }
     }
@@ -142,13 +155,12 @@ pub fn difference(before: LoadedData, after: LoadedData, wish: &ContentsWish) ->
     subtrees.sort_by(|a, b| (b.count(), &a.path).cmp(&(a.count(), &b.path)));
     let subtree_count = subtrees.len();
     subtrees.truncate(wish.most);
-    let ids = |tree: &Tree| -> BTreeSet<i64> { tree.sessions().map(|(id, _)| id).collect() };
-    let (old, new) = (ids(&before.tree), ids(&after.tree));
+    let (old, new) = (&before.sessions, &after.sessions);
     let some = |all: &BTreeSet<i64>, others: &BTreeSet<i64>| -> Vec<i64> {
         all.difference(others).take(wish.most).copied().collect()
     };
-    let (opened, closed) = (some(&new, &old), some(&old, &new));
-    let (opened_count, closed_count) = (new.difference(&old).count(), old.difference(&new).count());
+    let (opened, closed) = (some(new, old), some(old, new));
+    let (opened_count, closed_count) = (new.difference(old).count(), old.difference(new).count());
     let sides = [before, after].map(|side| DiffSide::of(side, top.as_bytes()));
     let [before, after] = sides;
     DataDifference {
@@ -202,9 +214,11 @@ impl DiffSide {
             znodes: 0,
             data_bytes: 0,
             ephemerals: 0,
-            sessions: u64::try_from(data.tree.sessions().count()).unwrap_or(u64::MAX),
+            sessions: u64::try_from(data.sessions.len()).unwrap_or(u64::MAX),
         };
-        for (_, znode) in data.tree.znodes().filter(|(path, _)| is_below(path, top)) {
+        for znode in
+            data.znodes.iter().filter(|(path, _)| is_below(path, top)).map(|(_, znode)| znode)
+        {
             side.znodes += 1;
             side.data_bytes += u64::from(znode.data_length);
             let lifetime = ZnodeLifetime::of(znode.stat.owner);

@@ -87,7 +87,7 @@ pub(super) fn of_content(path: &[u8], data: Option<&[u8]>) -> u32 {
 
 /// The digest of a znode, from that of its path and data. The order is the digest's own: pzxid comes
 /// third here, and last on disk.
-pub(super) fn of_znode(path: &[u8], content: u32, stat: &ZnodeStat) -> u64 {
+pub(super) fn of_znode(path: &[u8], content: u32, stat: &ZnodeStat) -> u32 {
     if path.starts_with(OWN) {
         return 0;
     }
@@ -101,5 +101,5 @@ pub(super) fn of_znode(path: &[u8], content: u32, stat: &ZnodeStat) -> u64 {
     bytes[52..].copy_from_slice(&stat.owner.to_be_bytes());
     let mut hasher = Hasher::new_with_initial(content);
     hasher.update(&bytes);
-    hasher.finalize().into()
+    hasher.finalize()
 }

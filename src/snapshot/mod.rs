@@ -7,9 +7,11 @@
 //! `source` and `fields` take bytes apart, `snapshot_file` reads one snapshot, `log_file` and
 //! `transaction` one log, `tree` and `digest` are `DataTree` and its digest. `scan` reads every file,
 //! `replay` applies transactions to a snapshot, `judge` says what that means, and `verify` joins them.
-//! `contents` counts what is in the tree then, and `difference` compares two trees. `archive` packs files and reads what was packed.
-//! What servers would do is in `server_start`; `traces` has by what data are distinguished from those of another
-//! ensemble.
+//! Memory grows with the znodes that the transactions behind a snapshot change, not with the snapshot:
+//! `touched` says which those are before it is loaded.
+//! `contents` counts what is in the tree then, and `difference` compares two trees, which it holds in memory.
+//! `archive` packs files and reads what was packed. What servers would do is in `server_start`; `traces` has
+//! by what data are distinguished from those of another ensemble.
 
 mod archive;
 mod compression;
@@ -32,6 +34,7 @@ mod snapshot_file;
 mod source;
 #[cfg(test)]
 mod tests;
+mod touched;
 mod traces;
 mod transaction;
 mod tree;

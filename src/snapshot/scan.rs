@@ -9,6 +9,7 @@ use super::files::{DataFiles, DataListing, DataSide, ListedFile};
 use super::log_file::{LogEnd, LogReader};
 use super::names::{FileRole, role_of};
 use super::snapshot_file::{SnapshotFacts, SnapshotSink, read_snapshot};
+use super::touched::TouchedPaths;
 
 /// Places where logs do not follow on: of more, the rest is not kept.
 const MOST_JUMPS: usize = 1000;
@@ -121,7 +122,6 @@ pub(super) struct Jump {
 }
 
 /// Every file.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Scan {
     /// Newest first, as a server tries them.
     pub(super) snapshots: Vec<ScannedSnapshot>,
@@ -132,6 +132,19 @@ pub(super) struct Scan {
     pub(super) digests: BTreeMap<u64, u64>,
     /// The digests that servers list, too.
     pub(super) listed_digests: BTreeMap<u64, u64>,
+    /// The znodes that the transactions behind the newest whole snapshot can change.
+    pub(super) touched: TouchedPaths,
+}
+
+impl Scan {
+    /// The snapshot that the data begin with: the newest one that is whole.
+    pub(super) fn base(&self) -> Option<(&ScannedSnapshot, &SnapshotFacts)> {
+        base(&self.snapshots)
+    }
+}
+
+fn base(snapshots: &[ScannedSnapshot]) -> Option<(&ScannedSnapshot, &SnapshotFacts)> {
+    snapshots.iter().find_map(|snapshot| Some((snapshot, snapshot.state.whole()?)))
 }
 
 /// Whether one transaction can be the next behind another: its number is the next one, or the first of a
@@ -156,19 +169,19 @@ pub(super) fn scan(listing: &DataListing, files: &impl DataFiles) -> Scan {
     }
     snapshots.sort_by(|a, b| (b.0, &b.2.name).cmp(&(a.0, &a.2.name)));
     logs.sort_by(|a, b| (a.0, &a.1.name).cmp(&(b.0, &b.1.name)));
-    let mut of_logs = LogScan::default();
-    of_logs.digests.extend(snapshots.iter().map(|(zxid, ..)| (*zxid, None)));
+    let mut touched = TouchedPaths::of_logs(logs.iter().map(|(_, file)| file.length).sum());
+    let snapshots: Vec<ScannedSnapshot> = snapshots
+        .into_iter()
+        .map(|(zxid, compression, file)| snapshot((zxid, compression), file, files, &mut touched))
+        .collect();
+    let mut of_logs = LogScan::new(&snapshots, touched);
     let newest = logs.len().saturating_sub(1);
     let logs = logs.into_iter().enumerate();
     let logs = logs.map(|(at, log)| of_logs.log(log, at == newest, files)).collect();
-    let snapshots = snapshots
-        .into_iter()
-        .map(|(zxid, compression, file)| snapshot(zxid, compression, file, files))
-        .collect();
     let digests = of_logs.digests.into_iter();
     let digests = digests.filter_map(|(zxid, digest)| Some((zxid, digest?))).collect();
-    let (jumps, listed_digests) = (of_logs.jumps, of_logs.listed_digests);
-    Scan { snapshots, logs, jumps, digests, listed_digests }
+    let LogScan { jumps, listed_digests, touched, .. } = of_logs;
+    Scan { snapshots, logs, jumps, digests, listed_digests, touched }
 }
 
 /// Reads a snapshot for what wants to know its znodes.
@@ -185,12 +198,12 @@ pub(super) fn read_into(
 }
 
 fn snapshot(
-    zxid: u64,
-    compression: Compression,
+    (zxid, compression): (u64, Compression),
     file: &ListedFile,
     files: &impl DataFiles,
+    touched: &mut TouchedPaths,
 ) -> ScannedSnapshot {
-    let state = read_into((file, compression), files, &mut ());
+    let state = read_into((file, compression), files, touched);
     let is_growing = files.length(file).is_ok_and(|length| length != file.length);
     let is_candidate = is_candidate(file, compression, files);
     let file = file.clone();
@@ -220,17 +233,32 @@ pub(super) fn is_candidate(
     }
 }
 
-#[derive(Default)]
 struct LogScan {
+    /// The snapshot onto which transactions are replayed; `None` where none is whole.
+    base: Option<u64>,
     last: Option<u64>,
     highest: Option<u64>,
     jumps: Vec<Jump>,
     digests: BTreeMap<u64, Option<u64>>,
     listed_digests: BTreeMap<u64, u64>,
+    touched: TouchedPaths,
     count: usize,
 }
 
 impl LogScan {
+    fn new(snapshots: &[ScannedSnapshot], touched: TouchedPaths) -> Self {
+        Self {
+            base: base(snapshots).map(|(snapshot, _)| snapshot.zxid),
+            last: None,
+            highest: None,
+            jumps: Vec::new(),
+            digests: snapshots.iter().map(|snapshot| (snapshot.zxid, None)).collect(),
+            listed_digests: BTreeMap::new(),
+            touched,
+            count: 0,
+        }
+    }
+
     /// Reads a log. A server may be writing to it: what ends inside a record is read once more, and has
     /// grown then. To the last log it may take a while: a record of many kilobytes comes in several writes.
     fn log(
@@ -299,6 +327,9 @@ impl LogScan {
             if !is_next && self.jumps.len() < MOST_JUMPS {
                 let (after, highest) = (self.last, self.highest);
                 self.jumps.push(Jump { log: self.count, offset, after, highest, next });
+            }
+            if self.base.is_some_and(|base| next > base) {
+                self.touched.mark(&record.transaction);
             }
             if let Some(known) = self.digests.get_mut(&next) {
                 *known = record.transaction.digest;

@@ -42,6 +42,8 @@ pub(super) struct ZnodeRecord<'a> {
     pub(super) data_length: Option<u32>,
     /// The CRC-32 of its path and data.
     pub(super) content: u32,
+    /// Its part of the tree digest.
+    pub(super) digest: u32,
     pub(super) stat: ZnodeStat,
     /// Its data, where it is the znode with the membership.
     pub(super) membership: Option<&'a [u8]>,
@@ -50,16 +52,8 @@ pub(super) struct ZnodeRecord<'a> {
 /// What wants to know of sessions and znodes while a snapshot is read.
 pub(super) trait SnapshotSink {
     fn session(&mut self, id: i64, timeout_ms: i32);
-    /// Gets a znode behind its parent. False if it had it already.
-    fn znode(&mut self, znode: &ZnodeRecord<'_>) -> bool;
-}
-
-/// Wants to know nothing.
-impl SnapshotSink for () {
-    fn session(&mut self, _: i64, _: i32) {}
-    fn znode(&mut self, _: &ZnodeRecord<'_>) -> bool {
-        true
-    }
+    /// Gets a znode behind its parent.
+    fn znode(&mut self, znode: &ZnodeRecord<'_>);
 }
 
 /// A tree digest in a file.
@@ -194,21 +188,15 @@ impl<R: Read> Reading<R> {
                 None => !is_end && path.is_empty(),
                 Some(last) => is_end || is_behind(last, &path),
             };
-            let misplaced = || {
-                let kind = DamageKind::Path { path: shown(&path) };
-                Err(ReadFailure::new(offset, "path", kind))
-            };
             if !is_placed {
-                return misplaced();
+                let kind = DamageKind::Path { path: shown(&path) };
+                return Err(ReadFailure::new(offset, "path", kind));
             }
             if is_end {
                 return Ok(());
             }
             membership.clear();
-            let record = self.znode(&path, &mut membership)?;
-            if !sink.znode(&record) {
-                return misplaced();
-            }
+            sink.znode(&self.znode(&path, &mut membership)?);
             std::mem::swap(last.get_or_insert_default(), &mut path);
         }
     }
@@ -247,7 +235,8 @@ impl<R: Read> Reading<R> {
         if acl != OPEN && !self.acls.contains(&acl) {
             self.facts.without_acl.get_or_insert(at);
         }
-        self.digest.add(of_znode(path, content, &stat));
+        let digest = of_znode(path, content, &stat);
+        self.digest.add(digest.into());
         let facts = &mut self.facts;
         facts.znodes += 1;
         facts.data_bytes += u64::from(data_length.unwrap_or_default());
@@ -256,7 +245,7 @@ impl<R: Read> Reading<R> {
         facts.longest_field =
             facts.longest_field.max(wide(path.len())).max(data_length.unwrap_or_default().into());
         let membership = is_config.then_some(membership.as_slice());
-        Ok(ZnodeRecord { path, data_length, content, stat, membership })
+        Ok(ZnodeRecord { path, data_length, content, digest, stat, membership })
     }
 
     /// A checksum over all bytes before it, and the path `/`.

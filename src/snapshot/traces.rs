@@ -1,10 +1,10 @@
 //! What data files say of some znodes and of their own time: by that they are distinguished from those of another
 //! ensemble.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::files::{DataFiles, DataListing};
-use super::tree::Tree;
+use super::tree::Znode;
 use super::verify::{Verification, load};
 
 /// Where a znode comes from. No znode of another ensemble has the same transaction at the same time.
@@ -32,36 +32,46 @@ pub struct DataTraces {
     pub znodes: BTreeMap<String, ZnodeTrace>,
 }
 
-/// Loads data files and looks up these znodes. It holds the tree, without the data of znodes, in memory.
+/// Loads data files and looks up these znodes. Memory is that of [`super::verify()`].
 pub fn traces(listing: &DataListing, files: &impl DataFiles, paths: &[String]) -> DataTraces {
-    let loaded = load(listing, files, true);
+    let mut newest = None;
+    let mut znodes = BTreeMap::new();
+    let wanted: BTreeSet<&str> = paths.iter().map(String::as_str).collect();
+    let loaded = load(
+        listing,
+        files,
+        Some(&mut |path, znode| {
+            newest = newest.max(newest_of(path, znode));
+            let path = str::from_utf8(path).map(|path| if path.is_empty() { "/" } else { path });
+            if let Some(path) = path.ok().and_then(|path| wanted.get(path)) {
+                let (czxid, mzxid, ctime_ms) =
+                    (znode.stat.czxid, znode.stat.mzxid, znode.stat.ctime);
+                znodes.insert((*path).to_owned(), ZnodeTrace { czxid, mzxid, ctime_ms });
+            }
+        }),
+    );
+    if loaded.tree.is_none() {
+        (newest, znodes) = (None, BTreeMap::new());
+    }
     let tree = loaded.tree.unwrap_or_default();
     let mut logs = loaded.verification.logs.iter().rev();
     let logged = logs.find_map(|log| Some((log.facts.last?, log.facts.last_time_ms?)));
-    let newest = logged.into_iter().chain(newest(&tree)).max();
-    let found = |path: &String| {
-        let node = tree.get(if path == "/" { b"" } else { path.as_bytes() })?;
-        let (czxid, mzxid, ctime_ms) = (node.stat.czxid, node.stat.mzxid, node.stat.ctime);
-        Some((path.clone(), ZnodeTrace { czxid, mzxid, ctime_ms }))
-    };
     DataTraces {
-        last_time_ms: newest.map(|(_, time)| time),
+        last_time_ms: logged.max(newest).map(|(_, time)| time),
         config_version: config_version(tree.membership()),
-        znodes: paths.iter().filter_map(found).collect(),
+        znodes,
         verification: loaded.verification,
     }
 }
 
 /// The newest transaction that a znode tells the time of. Servers set those below `/zookeeper` without a
 /// transaction.
-fn newest(tree: &Tree) -> Option<(u64, i64)> {
-    let own = |path: &[u8]| path == b"/zookeeper" || path.starts_with(b"/zookeeper/");
-    let znodes = tree.znodes().filter(|(path, _)| !own(path));
-    let times = znodes.flat_map(|(_, znode)| {
-        let stat = &znode.stat;
-        [(stat.czxid, stat.ctime), (stat.mzxid, stat.mtime)]
-    });
-    times.filter(|(zxid, time)| *zxid > 0 && *time > 0).max()
+fn newest_of(path: &[u8], Znode { stat, .. }: &Znode) -> Option<(u64, i64)> {
+    if path == b"/zookeeper" || path.starts_with(b"/zookeeper/") {
+        return None;
+    }
+    let times = [(stat.czxid, stat.ctime), (stat.mzxid, stat.mtime)];
+    times.into_iter().filter(|(zxid, time)| *zxid > 0 && *time > 0).max()
 }
 
 /// The version in the text of a membership.

@@ -1,11 +1,14 @@
 //! The tree as a server has it behind a snapshot and the transactions after it (`DataTree.processTxn`).
 //!
-//! Data are not kept: their length and their part of the digest are.
+//! Data are not kept: their length and their part of the digest are. Of znodes that no transaction can change,
+//! only the digest is.
 
 use std::collections::{BTreeSet, HashMap};
 
+use indexmap::IndexMap;
+
 use super::digest::{TreeDigest, ZnodeStat, of_content, of_znode};
-use super::snapshot_file::{CONFIG, SnapshotSink, ZnodeRecord};
+use super::snapshot_file::{CONFIG, ZnodeRecord};
 use super::transaction::{CreatedAs, Operation, Transaction, TransactionHeader};
 
 /// `EphemeralType.CONTAINER_EPHEMERAL_OWNER`.
@@ -43,11 +46,19 @@ impl ZnodeLifetime {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Znode {
     content: u32,
+    /// Its part of the tree digest.
+    digest: u32,
     pub(super) data_length: u32,
     pub(super) stat: ZnodeStat,
 }
 
 impl Znode {
+    /// A znode of a snapshot.
+    pub(super) fn of(record: &ZnodeRecord<'_>) -> Self {
+        let ZnodeRecord { content, digest, stat, .. } = *record;
+        Self { content, digest, data_length: record.data_length.unwrap_or_default(), stat }
+    }
+
     /// Whether both have the same data, as far as length and CRC-32 tell. The paths have to be the same.
     pub(super) fn has_data_of(&self, other: &Self) -> bool {
         (self.content, self.data_length) == (other.content, other.data_length)
@@ -61,7 +72,7 @@ pub(super) struct DoesNotApply;
 /// Znodes and sessions.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
-    znodes: HashMap<Box<[u8]>, Znode>,
+    znodes: IndexMap<Box<[u8]>, Znode>,
     sessions: HashMap<i64, i32>,
     ephemerals: HashMap<i64, BTreeSet<Box<[u8]>>>,
     digest: TreeDigest,
@@ -70,41 +81,42 @@ pub(super) struct Tree {
     membership: Vec<u8>,
 }
 
-impl SnapshotSink for Tree {
-    fn session(&mut self, id: i64, timeout_ms: i32) {
+impl Tree {
+    /// Takes in a session of a snapshot.
+    pub(super) fn session(&mut self, id: i64, timeout_ms: i32) {
         self.sessions.insert(id, timeout_ms);
     }
 
-    fn znode(&mut self, znode: &ZnodeRecord<'_>) -> bool {
-        let ZnodeRecord { path, data_length, content, stat, membership } = *znode;
-        if self.znodes.contains_key(path) {
-            return false;
-        }
-        if let Some(membership) = membership {
+    /// Takes in a znode of a snapshot.
+    pub(super) fn take_in(&mut self, record: &ZnodeRecord<'_>) {
+        self.note_membership(record);
+        self.put(record.path, Znode::of(record));
+    }
+
+    /// Counts a znode of a snapshot that no transaction changes, and does not keep it.
+    pub(super) fn count_in(&mut self, record: &ZnodeRecord<'_>) {
+        self.note_membership(record);
+        self.digest.add(record.digest.into());
+    }
+
+    fn note_membership(&mut self, record: &ZnodeRecord<'_>) {
+        if let Some(membership) = record.membership {
             self.membership = membership.to_vec();
         }
-        self.put(path, Znode { content, data_length: data_length.unwrap_or_default(), stat });
-        true
     }
-}
 
-impl Tree {
     pub(super) fn digest(&self) -> u64 {
         self.digest.value()
     }
 
-    /// How many znodes have a path that is not plain ASCII.
+    /// How many of the znodes that were kept have a path that is not plain ASCII.
     pub(super) fn other_letters(&self) -> u64 {
         self.other_letters
     }
 
+    /// The znodes that were kept.
     pub(super) fn znodes(&self) -> impl Iterator<Item = (&[u8], &Znode)> {
         self.znodes.iter().map(|(path, znode)| (&**path, znode))
-    }
-
-    /// A znode; the path of the root is empty.
-    pub(super) fn get(&self, path: &[u8]) -> Option<&Znode> {
-        self.znodes.get(path)
     }
 
     /// Open sessions with their timeouts in milliseconds.
@@ -212,10 +224,9 @@ impl Tree {
         if *path == CONFIG {
             self.membership = data.unwrap_or_default().to_vec();
         }
-        self.put(
-            path,
-            Znode { content: of_content(path, *data), data_length: length(*data), stat },
-        );
+        let (content, data_length) = (of_content(path, *data), length(*data));
+        let digest = of_znode(path, content, &stat);
+        self.put(path, Znode { content, digest, data_length, stat });
         Ok(())
     }
 
@@ -223,8 +234,8 @@ impl Tree {
         self.change(parent_of(path), |parent| {
             parent.stat.pzxid = parent.stat.pzxid.max(zxid);
         })?;
-        let Some(gone) = self.znodes.remove(path) else { return Err(DoesNotApply) };
-        self.digest.remove(of_znode(path, gone.content, &gone.stat));
+        let Some(gone) = self.znodes.swap_remove(path) else { return Err(DoesNotApply) };
+        self.digest.remove(gone.digest.into());
         self.other_letters -= u64::from(!path.is_ascii());
         if let Some(of_session) = self.ephemerals.get_mut(&gone.stat.owner) {
             of_session.remove(path);
@@ -245,7 +256,7 @@ impl Tree {
     }
 
     fn put(&mut self, path: &[u8], znode: Znode) {
-        self.digest.add(of_znode(path, znode.content, &znode.stat));
+        self.digest.add(znode.digest.into());
         self.other_letters += u64::from(!path.is_ascii());
         if let ZnodeLifetime::Ephemeral(session) = ZnodeLifetime::of(znode.stat.owner) {
             self.ephemerals.entry(session).or_default().insert(path.into());
@@ -255,19 +266,21 @@ impl Tree {
 
     fn change(&mut self, path: &[u8], how: impl FnOnce(&mut Znode)) -> Result<(), DoesNotApply> {
         let Some(znode) = self.znodes.get_mut(path) else { return Err(DoesNotApply) };
-        self.digest.remove(of_znode(path, znode.content, &znode.stat));
+        self.digest.remove(znode.digest.into());
         how(znode);
-        self.digest.add(of_znode(path, znode.content, &znode.stat));
+        znode.digest = of_znode(path, znode.content, &znode.stat);
+        self.digest.add(znode.digest.into());
         Ok(())
     }
 }
 
 /// The root is `/` in a request and empty in a snapshot.
-fn node_path(path: &[u8]) -> &[u8] {
+pub(super) fn node_path(path: &[u8]) -> &[u8] {
     if path == b"/" { b"" } else { path }
 }
 
-fn parent_of(path: &[u8]) -> &[u8] {
+/// The path of the parent; that of the root is empty.
+pub(super) fn parent_of(path: &[u8]) -> &[u8] {
     let slash = path.iter().rposition(|byte| *byte == b'/');
     &path[..slash.unwrap_or_default()]
 }

@@ -8,8 +8,9 @@ use super::judge;
 use super::replay::{Base, Replay, Replayed};
 use super::scan::{FileState, Scan, ScannedLog, ScannedSnapshot, read_into, scan};
 use super::server_start::{ServerStart, server_starts};
-use super::snapshot_file::SnapshotFacts;
-use super::tree::Tree;
+use super::snapshot_file::{SnapshotFacts, SnapshotSink, ZnodeRecord};
+use super::touched::TouchedPaths;
+use super::tree::{Tree, Znode};
 
 /// What the files of a data directory are worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,23 +49,32 @@ pub struct Verification {
     pub servers: Vec<ServerStart>,
 }
 
-/// A verified directory, and the tree that a server would have with it.
+/// Gets each znode of the tree that a server would have, once, in no order. The root is empty.
+pub(super) type Visit<'a> = dyn FnMut(&[u8], &Znode) + 'a;
+
+/// A verified directory, and what a server would have with it.
 pub(super) struct Loaded {
     pub(super) verification: Verification,
+    /// Sessions and the membership. `None` where no tree could be loaded: what was visited is not all then.
     pub(super) tree: Option<Tree>,
     pub(super) replayed: Replayed,
 }
 
-/// Verifies the files of a data directory.
+/// Verifies the files of a data directory. Memory grows with the znodes that the transactions behind the
+/// newest whole snapshot change, and with the ephemeral ones: about 150 bytes and the path for each.
 pub fn verify(listing: &DataListing, files: &impl DataFiles) -> Verification {
-    load(listing, files, false).verification
+    load(listing, files, None).verification
 }
 
-/// Verifies the files; with the tree, where it is wanted.
-pub(super) fn load(listing: &DataListing, files: &impl DataFiles, with_tree: bool) -> Loaded {
+/// Verifies the files, and visits every znode where that is wanted.
+pub(super) fn load(
+    listing: &DataListing,
+    files: &impl DataFiles,
+    visit: Option<&mut Visit<'_>>,
+) -> Loaded {
     let scan = scan(listing, files);
     let mut findings = judge::names(listing);
-    let base = scan.snapshots.iter().find_map(|snapshot| Some((snapshot, snapshot.state.whole()?)));
+    let base = scan.base();
     let last_logged = scan.logs.iter().filter_map(|log| log.facts.last).max();
     let last_zxid = last_logged.max(base.map(|(snapshot, _)| snapshot.zxid));
     findings.extend(judge::snapshots(&scan, base.map(|(snapshot, _)| snapshot)));
@@ -73,7 +83,7 @@ pub(super) fn load(listing: &DataListing, files: &impl DataFiles, with_tree: boo
     match base {
         None => findings.push(judge::no_base(&scan)),
         Some((snapshot, facts)) => {
-            let of_base = of_base(&scan, (snapshot, facts), files, with_tree);
+            let of_base = of_base(&scan, (snapshot, facts), files, visit);
             findings.extend(of_base.findings);
             (tree, replayed, proven) = (of_base.tree, of_base.replayed, of_base.proven);
         }
@@ -115,7 +125,7 @@ fn of_base(
     scan: &Scan,
     (snapshot, facts): (&ScannedSnapshot, &SnapshotFacts),
     files: &impl DataFiles,
-    with_tree: bool,
+    visit: Option<&mut Visit<'_>>,
 ) -> OfBase {
     let logged = scan.digests.get(&snapshot.zxid).copied();
     let base = Base::of(snapshot.zxid, facts);
@@ -124,9 +134,10 @@ fn of_base(
     let mut of_base =
         OfBase { findings: Vec::new(), tree: None, replayed: Replayed::default(), proven: None };
     let has_more = last > snapshot.zxid;
-    if has_more || with_tree {
-        let mut tree = Tree::default();
-        let again = read_into((&snapshot.file, snapshot.compression), files, &mut tree);
+    if has_more || visit.is_some() {
+        let mut loading = Loading { touched: &scan.touched, tree: Tree::default(), visit };
+        let again = read_into((&snapshot.file, snapshot.compression), files, &mut loading);
+        let Loading { mut tree, visit, .. } = loading;
         if again.whole() != Some(facts) {
             let kind = match again {
                 FileState::Vanished => FileFindingKind::Vanished,
@@ -156,6 +167,9 @@ fn of_base(
         let other_letters = tree.other_letters() > 0 || facts.other_letters > 0;
         findings.extend(judge::replayed(&replayed, other_letters));
         findings.extend(judge::epoch_findings(&ends, &replayed));
+        if let Some(visit) = visit {
+            tree.znodes().for_each(|(path, znode)| visit(path, znode));
+        }
         of_base.tree = Some(tree);
         of_base.replayed = replayed;
     }
@@ -174,6 +188,30 @@ fn of_base(
     }
     of_base.findings = findings;
     of_base
+}
+
+/// Loads a snapshot: what no transaction touches is visited at once, and not kept.
+struct Loading<'a, 'b> {
+    touched: &'a TouchedPaths,
+    tree: Tree,
+    visit: Option<&'a mut Visit<'b>>,
+}
+
+impl SnapshotSink for Loading<'_, '_> {
+    fn session(&mut self, id: i64, timeout_ms: i32) {
+        self.tree.session(id, timeout_ms);
+    }
+
+    fn znode(&mut self, znode: &ZnodeRecord<'_>) {
+        if self.touched.may_have(znode.path) {
+            self.tree.take_in(znode);
+            return;
+        }
+        self.tree.count_in(znode);
+        if let Some(visit) = &mut self.visit {
+            visit(znode.path, &Znode::of(znode));
+        }
+    }
 }
 
 /// The logs that a server reads behind a snapshot: the last one that does not begin behind it, and all
