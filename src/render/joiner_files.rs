@@ -133,9 +133,10 @@ fn to_do(of: &JoinerScreen<'_>) -> Text {
     let paths = &first.paths;
     let logs = paths.log_dir.as_ref().map(|dir| format!(" and {dir}")).unwrap_or_default();
     step(format!(
-        "There, as the user that runs ZooKeeper or as root: sh install.sh [CONF_DIR [DATA_DIR \
-         [DATA_LOG_DIR]]]. For server {} without arguments: {}, {}{logs}. It refuses a data directory \
-         that was used, and overwrites nothing. ZooKeeper must be able to write CONF_DIR.",
+        "There, as the user that runs ZooKeeper or as root: sh install.sh [--seed DIR] \
+         [CONF_DIR [DATA_DIR [DATA_LOG_DIR]]]. For server {} without arguments: {}, {}{logs}. It refuses \
+         a data directory that was used, and overwrites nothing. ZooKeeper must be able to write CONF_DIR. \
+         With much data, --seed DIR begins with an unpacked archive: zkplan explain archives.",
         first.server, paths.conf_dir, paths.data_dir
     ));
     step(match (of.after, of.is_by_hook) {

@@ -94,10 +94,12 @@ pub fn evidence(row: &MigrationRow) -> String {
             format!("reconfigEnabled=false on {}", servers(disabled))
         }
         RowEvidence::Archive(have) if row.state == RowState::Done => {
-            format!("not needed: {} copied the data", servers(have))
+            format!("not needed: the data are on {}", servers(have))
         }
         RowEvidence::Archive(_) => {
-            "not needed: new servers copy the data from the leader".to_owned()
+            "optional: new servers copy the data from the leader; for much data: zkplan explain \
+             archives"
+                .to_owned()
         }
         RowEvidence::Joining { yes, no } => {
             let [is, is_not] = match row.number {

@@ -179,7 +179,8 @@ fn a_migration_whose_joiners_are_on_their_way() {
       M5   unknown  super user     status sends no password; zkplan preflight tries it on every server
       M6   unknown  settings       reconfigEnabled is true; zkplan preflight checks superDigest and
                                    limits
-      M7   unknown  archive        not needed: new servers copy the data from the leader
+      M7   unknown  archive        optional: new servers copy the data from the leader; for much data:
+                                   zkplan explain archives
       M8   waiting  joiners        follow: 4 and 5; do not follow yet: 6
       M9   done     configuration  configuration 100000004 was read
       M10  unknown  signed in      status sends no password; the first reconfig of a run shows it
@@ -253,7 +254,7 @@ fn an_open_run_names_what_is_left_and_the_command_that_finishes_it() {
       M5   unknown  super user     status sends no password; zkplan preflight tries it on every server
       M6   unknown  settings       reconfigEnabled is true; zkplan preflight checks superDigest and
                                    limits
-      M7   done     archive        not needed: servers 4, 5 and 6 copied the data
+      M7   done     archive        not needed: the data are on servers 4, 5 and 6
       M8   done     joiners        follow: 4, 5 and 6
       M9   done     configuration  configuration 100000004 was read
       M10  done     signed in      run 2 has committed 1 reconfig
