@@ -240,6 +240,17 @@ mod tests {
         assert!((16_000..18_000).contains(&limit.needed_ms.expect("a size")), "{limit:?}");
     }
 
+    /// One that follows has copied the data; the other one has not.
+    #[test]
+    fn a_joiner_that_follows_copies_nothing() {
+        let example = Example::new("1 2 3", &participants(&[1, 2, 3, 4, 5]));
+        let following = [id(4)].into();
+        let facts = Facts { leader: Some(id(1)), data: seen(&[]), following, ..example.facts() };
+        let plan = propose(&example.target(), &facts, &[]).map_err(|refusal| refusal.breaches);
+        let copies = Prediction::of(&plan.expect("a plan")).copies;
+        assert_eq!(copies.iter().map(|copy| copy.server).collect::<Vec<_>>(), [ServerId::new(5)]);
+    }
+
     /// Only the leader's restart is an election, and how long that takes depends on the data.
     #[test]
     fn a_restart_takes_no_time_but_that_of_the_leader() {

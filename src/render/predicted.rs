@@ -28,9 +28,9 @@ pub fn below(prediction: &Prediction, leader: Option<ServerId>, width: usize) ->
     let change = prediction.leader_change.as_ref().and_then(|change| change.gap);
     let change = change.map(|gap| format!("{} without writes at the leader change", seconds(gap)));
     let copy = prediction.copies.iter().filter_map(|copy| copy.time).max_by_key(|time| time.to_ms);
-    let copy = copy.map(|time| match prediction.copies.len() {
-        1 => format!("the joiner copies {} in {}", size(bytes), seconds(time)),
-        _ => format!("each joiner copies {} in {}", size(bytes), seconds(time)),
+    // The files that a joiner starts with are not seen: one with a seed copies less.
+    let copy = copy.map(|time| {
+        format!("a joiner that starts empty copies {} in {}", size(bytes), seconds(time))
     });
     let parts: Vec<String> = change.into_iter().chain(copy).collect();
     let said = format!("{}.", parts.join("; "));
@@ -66,7 +66,7 @@ pub(super) fn measured(report: &RunReport, prediction: &Prediction, width: usize
     for (server, ms) in &report.copies {
         let said = format!(
             "Copy to server {server}: {}, measured {}",
-            expected(prediction.copy_of(*server)),
+            expected_of_all_data(prediction.copy_of(*server)),
             measured_seconds(*ms)
         );
         text.paragraph("", said, width);
@@ -76,6 +76,12 @@ pub(super) fn measured(report: &RunReport, prediction: &Prediction, width: usize
 
 fn expected(time: Option<TimeSpan>) -> String {
     time.map_or_else(|| "not predicted".to_owned(), |time| format!("predicted {}", seconds(time)))
+}
+
+/// The same of a copy: a joiner that began with a seed has got less.
+fn expected_of_all_data(time: Option<TimeSpan>) -> String {
+    let all = if time.is_some() { " for all data" } else { "" };
+    format!("{}{all}", expected(time))
 }
 
 /// Why the size of the data is not known.
@@ -170,8 +176,8 @@ mod tests {
         let known = prediction(Some(208_463_593), None);
         assert_eq!(
             shown(&known),
-            "Predicted: 2.8 to 3.5 s without writes at the leader change; each joiner copies 209 MB in \
-             5.5 to 11 s."
+            "Predicted: 2.8 to 3.5 s without writes at the leader change; a joiner that starts empty \
+             copies 209 MB in 5.5 to 11 s."
         );
         assert_eq!(
             shown(&prediction(None, Some(SizeUnknown::NotAllowed))),
@@ -200,6 +206,19 @@ mod tests {
         insta::assert_snapshot!(measured(&report, &prediction, 90).to_string_with(false), @r"
         Restart of server 2: predicted less than 1 s without writes, measured 0.1 s
         Restart of server 3: measured 1.2 s without writes, not predicted
+        ");
+    }
+
+    /// Nothing shows what a joiner began with: the time that was expected is that of all data.
+    #[test]
+    fn a_copy_that_was_measured_has_a_line() {
+        let mut report = RunReport::default();
+        report.copies.insert(ServerId::new(4), 412);
+        report.copies.insert(ServerId::new(6), 6_020);
+        let known = prediction(Some(208_463_593), None);
+        insta::assert_snapshot!(measured(&report, &known, 90).to_string_with(false), @r"
+        Copy to server 4: predicted 5.5 to 11 s for all data, measured 0.4 s
+        Copy to server 6: not predicted, measured 6.0 s
         ");
     }
 

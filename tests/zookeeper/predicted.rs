@@ -100,7 +100,9 @@ fn a_joiner_takes_the_place_of_the_leader_as_long_as_predicted() {
     let copies = prediction["copies"].as_array().expect("copies");
     assert_eq!(copies.iter().map(|copy| &copy["server"]).collect::<Vec<_>>(), [4]);
     assert_eq!(prediction["initLimits"].as_array().map(Vec::len), Some(3), "{prediction:#}");
-    desk.run(["show", "plan.json"]).exits(0).says(["Predicted: ", "the joiner copies"]);
+    desk.run(["show", "plan.json"])
+        .exits(0)
+        .says(["Predicted: ", "a joiner that starts empty copies"]);
 
     let witness = Witness::of(&ensemble, 1..=3);
     let (outcome, gap) = witness.longest_gap(|| {
