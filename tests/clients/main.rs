@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! cargo test --test clients -- --nocapture --test-threads=1
+//! cargo test --test clients -- --nocapture --test-threads=1 apache_3_8_6    # on that release alone
 //! ```
 //!
 //! The programs of the clients lie beside this file. Their libraries are fetched into the target directory

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::applying::wanting;
 use crate::crowd::{BROKERS, Crowd, TIMEOUT_MS, is_broker};
-use crate::harness::{Builder, Ensemble, wait_until};
+use crate::harness::{Builder, Ensemble, Release, wait_until};
 use crate::holdings::{Holdings, has_controller};
 use crate::libraries::Libraries;
 use crate::program::PATIENCE;
@@ -20,11 +20,28 @@ use crate::zkplan::{Desk, Outcome, text};
 const OLD: [u8; 3] = [1, 2, 3];
 const NEW: [u8; 3] = [4, 5, 6];
 
-/// Three servers, and three that follow already.
-fn ensemble() -> (Ensemble, Spec) {
+/// Plays each of these stories on the servers of this machine and on those of a release that people run.
+macro_rules! on_each_release {
+    ($($story:ident)*) => {
+        mod installed {
+            $(#[test] fn $story() { super::$story(crate::harness::Release::Installed); })*
+        }
+        mod apache_3_8_6 {
+            $(#[test] fn $story() { super::$story(crate::harness::Release::Apache("3.8.6")); })*
+        }
+    };
+}
+
+on_each_release! {
+    clients_that_have_the_addresses_in_time_keep_their_sessions
+    clients_that_do_not_are_named_before_they_lose_their_sessions
+}
+
+/// Three servers of a release, and three that follow already.
+fn ensemble(release: Release) -> (Ensemble, Spec) {
     // Not while servers wait for their clients.
     Libraries::get();
-    let ensemble = Builder::rich().start_with(NEW);
+    let ensemble = Builder::rich().release(release).start_with(NEW);
     let spec = wanting(&ensemble, NEW, OLD.into_iter().chain(NEW));
     (ensemble, spec)
 }
@@ -90,9 +107,8 @@ fn gate_names(desk: &Desk, spec: &Spec, clients: &Holdings) -> Outcome {
 
 /// Kafka, kazoo and Go are restarted with the transitional connect string that the gate prints. Curator is
 /// left alone: it reads the configuration.
-#[test]
-fn clients_that_have_the_addresses_in_time_keep_their_sessions() {
-    let (ensemble, spec) = ensemble();
+fn clients_that_have_the_addresses_in_time_keep_their_sessions(release: Release) {
+    let (ensemble, spec) = ensemble(release);
     let (old, new) = (addresses(&ensemble, OLD), addresses(&ensemble, NEW));
     let crowd = Crowd::at_work(&old, &new, ["curator"]);
     let first = crowd.holdings();
@@ -122,9 +138,8 @@ fn clients_that_have_the_addresses_in_time_keep_their_sessions() {
 }
 
 /// All know the old servers alone, and only Curator follows.
-#[test]
-fn clients_that_do_not_are_named_before_they_lose_their_sessions() {
-    let (ensemble, spec) = ensemble();
+fn clients_that_do_not_are_named_before_they_lose_their_sessions(release: Release) {
+    let (ensemble, spec) = ensemble(release);
     let (old, new) = (addresses(&ensemble, OLD), addresses(&ensemble, NEW));
     let kinds = ["curator", "curator-alone", "curator-fixed"];
     let mut crowd = Crowd::at_work(&old, &new, kinds);
