@@ -65,11 +65,16 @@ impl Lab {
     }
 
     fn add(&self, seat: &Seat, lines: Vec<String>) {
-        let host = &self.hosts[seat.host];
-        let server = Arc::new(Server::new(seat.id, host, &self.folder, self.setting, lines));
+        self.place(seat.id, seat.host, lines);
+    }
+
+    /// Starts a server on a machine, with the server lines of its first files.
+    pub(crate) fn place(&self, id: u8, host: usize, lines: Vec<String>) {
+        let host = &self.hosts[host];
+        let server = Arc::new(Server::new(id, host, &self.folder, self.setting, lines));
         server.start();
-        let known = lock(&self.servers).insert(seat.id, server);
-        assert!(known.is_none(), "server {} is there already", seat.id);
+        let known = lock(&self.servers).insert(id, server);
+        assert!(known.is_none(), "server {id} is there already");
     }
 
     /// The machine of a server, started or not.

@@ -10,10 +10,10 @@
 //! must hold, and the records that it is held against), `held_back` (a request that arrives after
 //! another apply has begun), `far` (slow lines and slow disks),
 //! `rolling` (links that are cut in the middle of restarts), `goes_wrong` (what goes wrong between servers in
-//! the middle of a migration). Below them: `lab` (servers in namespaces), `server`, `network`, `wire`,
-//! `operator` (the `zkplan` binary), `writer` (an application at work), `administrator`, and
-//! `sandbox` (namespaces of our own: whatever happens to this process, the kernel takes network,
-//! mounts and files away with it).
+//! the middle of a migration), `stateful_sets` (pods of one set replace those of another). Below them: `lab`
+//! (servers in namespaces), `server`, `network`, `wire`, `operator` (the `zkplan` binary), `writer` (an
+//! application at work), `administrator`, and `sandbox` (namespaces of our own: whatever happens to this
+//! process, the kernel takes network, mounts and files away with it).
 //!
 //! A result that is wrong prints the seed, and the files of the run are kept.
 
@@ -41,6 +41,7 @@ mod rounds;
 mod sandbox;
 mod schedule;
 mod server;
+mod stateful_sets;
 mod truth;
 mod wire;
 mod writer;
