@@ -1,7 +1,7 @@
 //! What is played: releases, how they are configured, and how much of the story.
 
 use crate::harness::{Builder, Release};
-use crate::whole_migration::Way;
+use crate::whole_migration::{Begin, Way};
 
 /// Every release line of which a release can be had, the last of each; and that of this machine.
 const RELEASES: [Release; 6] = [
@@ -56,7 +56,7 @@ pub(crate) enum Length {
     /// Three servers come to the last of these releases by one plan for each.
     Chain(&'static [&'static str]),
     /// From there, and without superDigest, onto three servers that were used for something else.
-    Migration(Way),
+    Migration(Way, Begin),
     /// A fourth server begins with an archive of a running one.
     Seed,
     /// The refusal of a release that is too old.
@@ -120,8 +120,12 @@ impl Row {
             Length::Start => ", start",
             Length::Roll | Length::Chain(_) => ", roll",
             Length::Seed => ", seed",
-            Length::Migration(Way::Participants) => ", migration",
-            Length::Migration(Way::ObserversFirst) => ", migration, observers first",
+            Length::Migration(Way::Participants, Begin::Empty) => ", migration",
+            Length::Migration(Way::ObserversFirst, Begin::Empty) => ", migration, observers first",
+            Length::Migration(Way::Participants, Begin::Seeds) => ", migration, seeds",
+            Length::Migration(Way::ObserversFirst, Begin::Seeds) => {
+                ", migration, observers first, seeds"
+            }
             Length::Whole | Length::Short | Length::Pair | Length::Refusal => "",
         };
         format!("{}, {configuration}{what}", self.releases())
@@ -189,13 +193,15 @@ fn all(refusal: Row) -> Vec<Row> {
     let starts = STARTS
         .map(|release| Row::of(Release::Apache(release), Configuration::Static, Length::Start));
     let ways = [
-        ("3.5.10", Way::Participants),
-        ("3.8.6", Way::Participants),
-        ("3.8.6", Way::ObserversFirst),
-        ("3.9.5", Way::Participants),
+        ("3.5.10", Way::Participants, Begin::Empty),
+        ("3.8.6", Way::Participants, Begin::Empty),
+        ("3.8.6", Way::Participants, Begin::Seeds),
+        ("3.8.6", Way::ObserversFirst, Begin::Empty),
+        ("3.9.5", Way::Participants, Begin::Empty),
+        ("3.9.5", Way::Participants, Begin::Seeds),
     ];
-    let migrations = ways.map(|(release, way)| {
-        Row::of(Release::Apache(release), Configuration::Static, Length::Migration(way))
+    let migrations = ways.map(|(release, way, begin)| {
+        Row::of(Release::Apache(release), Configuration::Static, Length::Migration(way, begin))
     });
     let seeds = RELEASES.into_iter().filter(|release| number(*release).is_some());
     let seeds = seeds.map(|release| Row::of(release, Configuration::Dynamic, Length::Seed));

@@ -59,7 +59,7 @@ pub(crate) fn play(row: &Row) -> Played {
         Length::Seed => is_seeded(row),
         Length::Roll => upgrades::rolls(row),
         Length::Chain(releases) => upgrades::is_upgraded(row, releases),
-        Length::Migration(way) => upgrades::migrates(row, way),
+        Length::Migration(way, begin) => upgrades::migrates(row, way, begin),
     };
     let wanted: &[&str] = match row.length {
         Length::Whole => &WHOLE,
@@ -70,7 +70,7 @@ pub(crate) fn play(row: &Row) -> Played {
         Length::Seed => &SEED,
         Length::Roll => &upgrades::ROLL,
         Length::Chain(_) => &upgrades::CHAIN,
-        Length::Migration(_) => &upgrades::MIGRATION,
+        Length::Migration(_, begin) => upgrades::migration(begin),
     };
     assert_eq!(played.steps, wanted, "a step was left out");
     played
@@ -107,7 +107,7 @@ fn moves(row: &Row) -> Played {
         | Length::Seed
         | Length::Roll
         | Length::Chain(_)
-        | Length::Migration(_) => {}
+        | Length::Migration(..) => {}
     }
     let left: &[u8] = if row.length == Length::Pair { &[4, 5, 6] } else { &[1, 2, 3, 4, 5, 6] };
     let steps = story.steps;

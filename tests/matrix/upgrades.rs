@@ -9,7 +9,7 @@ use crate::rows::Row;
 use crate::say;
 use crate::story::Played;
 use crate::true_start::{Faults, comes_to_may_change};
-use crate::whole_migration::{self, Way};
+use crate::whole_migration::{self, Begin, Way};
 
 /// The steps of a true start.
 pub(crate) const START: [&str; 3] = ["killed everywhere", "leader dies", "may change"];
@@ -21,8 +21,11 @@ pub(crate) const ROLL: [&str; 3] = ["killed everywhere", "one leader change", "o
 pub(crate) const CHAIN: [&str; 3] = ["3.6.4", "3.8.6", "3.9.5"];
 
 /// Those of a whole migration.
-pub(crate) const MIGRATION: [&str; 4] =
-    ["may change", "killed in each phase", "3 to 3", "few commands"];
+const MIGRATION: [&str; 4] = ["may change", "killed in each phase", "3 to 3", "few commands"];
+
+/// The same where two of the new servers begin with an archive of the leader.
+const CARRIED: [&str; 5] =
+    ["may change", "carried over", "killed in each phase", "3 to 3", "few commands"];
 
 /// What a roll of five wants beside the release.
 const ALL: [u8; 5] = [1, 2, 3, 4, 5];
@@ -32,9 +35,16 @@ pub(crate) fn starts(row: &Row) -> Played {
     Played { steps: START.to_vec(), longest_gap: Some(longest_gap) }
 }
 
-pub(crate) fn migrates(row: &Row, way: Way) -> Played {
-    let longest_gap = whole_migration::migrates(row.builder(), way, megabytes());
-    Played { steps: MIGRATION.to_vec(), longest_gap: Some(longest_gap) }
+pub(crate) fn migrates(row: &Row, way: Way, begin: Begin) -> Played {
+    let longest_gap = whole_migration::migrates(row.builder(), way, begin, megabytes());
+    Played { steps: migration(begin).to_vec(), longest_gap: Some(longest_gap) }
+}
+
+pub(crate) const fn migration(begin: Begin) -> &'static [&'static str] {
+    match begin {
+        Begin::Empty => &MIGRATION,
+        Begin::Seeds => &CARRIED,
+    }
 }
 
 /// Data of a story, in MB (`ZKPLAN_DATA_MB`).

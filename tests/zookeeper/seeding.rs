@@ -17,7 +17,7 @@ use crate::zkplan::{Desk, text};
 pub(crate) const DIFF: &str = "Getting a diff from the leader";
 
 /// The same when it gets everything.
-const SNAP: &str = "Getting a snapshot from leader";
+pub(crate) const SNAP: &str = "Getting a snapshot from leader";
 
 /// So often a client writes beside what is done.
 const MOST_WRITES: usize = 80;
@@ -39,11 +39,11 @@ pub(crate) fn checked(desk: &Desk, seed: &str, ensemble: &Ensemble, code: i32) -
     desk.run(words).exits(code).json()
 }
 
-/// What `sh install.sh --seed` does for server 4.
-pub(crate) fn installed(desk: &Desk, ensemble: &Ensemble, seed: &str) -> Output {
-    let data = ensemble.file(4, "data");
+/// What `sh install.sh --seed` does for a server.
+pub(crate) fn installed(desk: &Desk, ensemble: &Ensemble, id: u8, seed: &str) -> Output {
+    let data = ensemble.file(id, "data");
     let conf = data.parent().expect("it is in the server's own directory");
-    let script = desk.path("joiners/4/install.sh");
+    let script = desk.path(&format!("joiners/{id}/install.sh"));
     let mut command = Command::new("sh");
     command.arg(script).args(["--seed", seed]).args([conf, &data]);
     command.output().expect("there is a shell")
@@ -100,7 +100,7 @@ pub(crate) fn begins_with_a_seed(
             assert_eq!((text(&seen["state"]), text(&origin["verdict"])), ("unpacked", "unknown"));
         }
         beside(&desk, &ensemble, &seed);
-        let output = installed(&desk, &ensemble, &seed);
+        let output = installed(&desk, &ensemble, 4, &seed);
         assert!(output.status.success(), "{}", said(&output));
         ensemble.start_installed(4);
         ensemble.wait_following(4);

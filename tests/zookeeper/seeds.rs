@@ -94,7 +94,7 @@ fn a_seed_with_a_gap_gets_no_vote() {
     with_a_gap(&desk.path("seed/version-2"));
     let seen = checked(&desk, &seed, &ensemble, 65);
     assert_eq!((text(&seen["state"]), text(&seen["data"])), ("damaged", "damaged"), "{seen:#}");
-    let refused = installed(&desk, &ensemble, &seed);
+    let refused = installed(&desk, &ensemble, 4, &seed);
     assert!(!refused.status.success(), "{}", said(&refused));
     assert!(said(&refused).contains("is not as it was unpacked"), "{}", said(&refused));
 
