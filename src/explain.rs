@@ -99,6 +99,7 @@ const PAGES: &[(&str, &str)] = &[
     ("probe", include_str!("explain/probe.md")),
     ("rehearse", include_str!("explain/rehearse.md")),
     ("apply", include_str!("explain/apply.md")),
+    ("journal", include_str!("explain/journal.md")),
     ("approval", include_str!("explain/approval.md")),
     ("signatures", include_str!("explain/signatures.md")),
     ("clients", include_str!("explain/clients.md")),

@@ -18,6 +18,7 @@ use super::executor::{Executor, Input, Options, Output, RunQuestion};
 use super::journal::HookEnd;
 use super::leaving::{known_endpoints, leaving_now, reached};
 use super::report::RunReport;
+use super::retired::since_1970;
 use super::run_store::{ApplyIdentity, Opening, RunStore};
 use super::run_view::{self, RunView};
 use crate::check::CheckedPlan;
@@ -234,6 +235,10 @@ impl<P: SessionFactory, S: RunHost> Driver<'_, P, S> {
             }
             Output::Hook(step) => self.hook(&step).await,
             Output::Ask(end) => Input::Answered(self.surroundings.ask(&end).await),
+            Output::Prune(_) => {
+                let now = since_1970(&self.surroundings.time_of_day());
+                self.keeper.prune(session, now.unwrap_or_default()).await
+            }
             Output::Close => {
                 if let Some(session) = self.session.take() {
                     session.close().await;

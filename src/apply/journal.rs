@@ -315,6 +315,10 @@ pub struct Runs {
     pub latest: Vec<Run>,
     /// The highest number of any run, readable or not. 0 if there is none.
     pub highest: u64,
+    /// How many runs there are, readable or not, read or not.
+    pub count: usize,
+    /// How many of them were not read, because newer ones were asked for.
+    pub not_read: usize,
     /// Znodes of runs that are not proven. They are not believed.
     pub unproven: Vec<Unproven>,
 }

@@ -228,11 +228,18 @@ impl<'a, S: Session> Archive<'a, S> {
         Ok(Some(StateLock { text, nonce, turn: folder.version, doubt }))
     }
 
+    /// The numbers of all runs, readable or not, in order.
+    pub async fn numbers(&self) -> Result<Vec<u64>, RequestError> {
+        let names = self.session.children(&self.paths.runs()).await?;
+        Ok(names.iter().filter_map(|name| journal::number(name)).collect())
+    }
+
     /// The latest runs of a proven folder, read side by side.
     pub async fn runs(&self, count: usize) -> Result<Runs, RequestError> {
-        let names = self.session.children(&self.paths.runs()).await?;
-        let numbers: Vec<u64> = names.iter().filter_map(|name| journal::number(name)).collect();
-        let mut runs = Runs { highest: numbers.last().copied().unwrap_or(0), ..Runs::default() };
+        let numbers = self.numbers().await?;
+        let highest = numbers.last().copied().unwrap_or(0);
+        let not_read = numbers.len().saturating_sub(count);
+        let mut runs = Runs { highest, count: numbers.len(), not_read, ..Runs::default() };
         let read = numbers.iter().rev().take(count).rev().map(|number| async {
             let mut run = Runs::default();
             self.run(*number, &mut run).await?;
@@ -249,8 +256,7 @@ impl<'a, S: Session> Archive<'a, S> {
     /// first. They are read concurrently, which takes hardly longer than one.
     pub async fn retiring(&self, before: &[Run], count: usize) -> Result<Vec<Run>, RequestError> {
         let first = before.first().map_or(0, |run| run.number);
-        let names = self.session.children(&self.paths.runs()).await?;
-        let numbers = names.iter().filter_map(|name| journal::number(name));
+        let numbers = self.numbers().await?.into_iter();
         let older: Vec<u64> = numbers.filter(|number| *number < first).collect();
         let older = older.iter().rev().take(count).rev();
         let read = older.map(|number| async {

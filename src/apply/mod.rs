@@ -13,7 +13,7 @@
 //! data), [`reorder`] (another order, if a server has failed or come back), [`classify`] (the
 //! meaning of an answer), [`executor`] (without I/O), [`journal`] (the state of a run in
 //! the ensemble), [`paths`] (its znodes), [`run_store`] (writes it, under the lock), [`journal_reader`] (reads
-//! it back, as far as it is proven), [`retired`] (servers that earlier runs removed), [`past_runs`]
+//! it back, as far as it is proven), [`old_runs`] (which runs are kept, and how the others are removed), [`retired`] (servers that earlier runs removed), [`past_runs`]
 //! (what these servers do now), [`access`] (the identity of a run, and the servers that may receive
 //! the password), [`command_line`] (commands on this machine), [`driver`] (the thin shell that does
 //! what the executor orders), [`report`] (the result), [`unlock`] (how to take over the lock).
@@ -32,6 +32,7 @@ pub mod journal;
 pub mod journal_reader;
 pub mod judge;
 pub mod leaving;
+pub mod old_runs;
 pub mod past_runs;
 pub mod paths;
 pub mod position;

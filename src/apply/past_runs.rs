@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::journal::Run;
 use super::journal_reader::{Archive, Journal};
+use super::old_runs::READ;
 use super::retired::{Moved, Retired, claim, has, is_closed, last_entry, retired, target};
 use crate::check::CheckedPlan;
 use crate::ensemble::{Ensemble, RequestError, Session};
@@ -15,9 +16,6 @@ use crate::observe::{
     RetiredState, ServerStatus, ask_beside,
 };
 use crate::saved;
-
-/// This many runs before the latest are searched for servers that they retired.
-const OLDER: usize = 100;
 
 /// The membership that runs are held against, and the operator's clock.
 #[derive(Debug, Clone, Copy)]
@@ -84,7 +82,7 @@ impl<'a> Watch<'a> {
     ) -> Result<PastRuns, RequestError> {
         let Self { members, now } = self;
         let latest = &journal.runs.latest;
-        let mut runs = archive.retiring(latest, OLDER).await?;
+        let mut runs = archive.retiring(latest, READ).await?;
         runs.extend(latest.iter().cloned());
         let claim = claim(runs.iter(), members, now);
         let read = match claim {

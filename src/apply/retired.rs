@@ -60,7 +60,7 @@ pub fn retired<'a>(
     now: Duration,
 ) -> Vec<Retired> {
     let mut found: Vec<Retired> = Vec::new();
-    for run in runs.rev().filter(|run| has_retired(run) && is_recent(run, now)) {
+    for run in runs.rev().filter(|run| is_watched(run, now)) {
         for (line, at) in leaving(run) {
             let is_known = found.iter().any(|known| is_same(&known.line, &line));
             if !is_known && !has(members, &line) {
@@ -145,9 +145,18 @@ fn has_retired(run: &Run) -> bool {
     is_closed(run) || !run.committed().is_empty()
 }
 
+/// Whether a run has removed servers, recently enough for them to be watched.
+pub fn is_watched(run: &Run, now: Duration) -> bool {
+    has_retired(run) && is_recent(run, now) && leaving(run).next().is_some()
+}
+
+/// A time of day in a journal (RFC 3339, UTC), as the time since 1970.
+pub fn since_1970(at: &str) -> Option<Duration> {
+    humantime::parse_rfc3339_weak(at).ok()?.duration_since(UNIX_EPOCH).ok()
+}
+
 fn is_recent(run: &Run, now: Duration) -> bool {
-    let at = last_entry(run).and_then(|at| humantime::parse_rfc3339_weak(at).ok());
-    let at = at.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    let at = last_entry(run).and_then(since_1970);
     let age = at.and_then(|at| now.checked_sub(at));
     age.is_none_or(|age| age <= WATCHED)
 }

@@ -1,6 +1,9 @@
 //! What a run keeps in the ensemble, read and written on its session.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tracing::debug;
 
 use super::access::Signer;
 use super::end::Outcome;
@@ -9,6 +12,7 @@ use super::journal::{
     self, Entry, Header, IdentityText, LeavingText, LockText, MeasuredGap, Record, Stamp,
 };
 use super::journal_reader::{Archive, FolderState, LATEST};
+use super::old_runs::{HeldLock, OldRuns};
 use super::paths::Paths;
 use crate::check::CheckedPlan;
 use crate::ensemble::{
@@ -65,6 +69,7 @@ pub struct RunStore {
     last: BTreeMap<u64, u64>,
     /// An entry that may have been written or not.
     pending: Option<(u64, Entry, String)>,
+    old_runs: OldRuns,
 }
 
 /// The answer of a request, or the input for the executor instead.
@@ -88,6 +93,7 @@ impl RunStore {
             identity: None,
             last: BTreeMap::new(),
             pending: None,
+            old_runs: OldRuns::default(),
         }
     }
 
@@ -419,6 +425,22 @@ impl RunStore {
         *last += 1;
         self.pending = None;
         Input::Done
+    }
+
+    /// Removes one old run. What goes wrong here is left to the next apply: this one is over.
+    pub async fn prune<S: Session>(&mut self, session: &S, now: Duration) -> Input {
+        let (lock, turn) = (self.paths.lock(), self.turn);
+        let removed = async {
+            let mut archive = self.archive(session).await?;
+            if let Some(acl) = session.acl(&lock).await? {
+                archive.learn(&acl);
+            }
+            self.old_runs.remove_one(session, &archive, HeldLock { turn, now }).await
+        };
+        Input::Pruned(removed.await.unwrap_or_else(|failure| {
+            debug!(?failure, "old runs are kept");
+            false
+        }))
     }
 
     /// Writes to a run's mark, so that zxids go on.

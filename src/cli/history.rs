@@ -10,6 +10,7 @@ use super::live::{self, journal_unreadable, no_server};
 use super::output::Output;
 use super::source::{Source, accepts};
 use crate::apply::journal_reader::{RawTree, raw_tree};
+use crate::apply::old_runs::READ;
 use crate::apply::{Differs, Outcome};
 use crate::document::Document as _;
 use crate::ensemble::{Session as _, ZooKeeper};
@@ -25,9 +26,6 @@ use crate::report::{PlanDocument, UnprovenDocument};
 use crate::review::{record, record_of_all};
 use crate::saved;
 use crate::trust::Unproven;
-
-/// This many of the latest runs are listed.
-const LISTED: usize = 100;
 
 pub(super) fn run(args: &HistoryArgs, output: &Output) -> Result<Exit, CommandError> {
     if args.unproven && args.format == HistoryFormat::Markdown {
@@ -51,7 +49,7 @@ async fn history_of(
         let tree = everything((args, source), &port, (&seen, target)).await?;
         return Ok(show_tree(args, target, &tree, output));
     }
-    let wanted = Wanted { runs: LISTED, plan_of: args.run, watch: None };
+    let wanted = Wanted { runs: READ, plan_of: args.run, watch: None };
     let earlier = journal::read(&port, &sessions_at(&seen, target), target, wanted).await;
     let earlier = earlier.map_err(|why| match why {
         Unread::NoSession => no_server(&source.plans(&args.file)),
@@ -136,9 +134,10 @@ fn all(
         let listed: Vec<HistoryRun> =
             runs.latest.iter().map(|run| HistoryRun::of(run, None)).collect();
         let (ensemble, proven) = (source.target().ensemble, earlier.journal.is_certain);
-        return output.raw(&record_of_all(&ensemble, &listed, proven), Exit::Done);
+        let older = history::older(runs);
+        return output.raw(&record_of_all(&ensemble, &listed, &older, proven), Exit::Done);
     }
-    let mut text = history::runs(&runs.latest, output.width);
+    let mut text = history::runs(runs, output.width);
     for unproven in &runs.unproven {
         let lead = Line::new(Style::Yellow, "not used: ");
         text.paragraph(lead, not_proven(unproven), output.width);
@@ -169,9 +168,7 @@ fn one(
 ) -> Result<Exit, CommandError> {
     let path = words_for_shell(&args.file.display().to_string());
     let Some(run) = earlier.runs().latest.iter().find(|run| run.number == number) else {
-        let what = format!("there is no run {number}");
-        return Err(CommandError::new(CommandFailure::NoSuchRun, what)
-            .hint(format!("zkplan history {path} lists the runs")));
+        return Err(journal::no_such_run(earlier.runs(), number, &path));
     };
     if args.plan {
         let Some(plan) = &earlier.plan else {
@@ -214,6 +211,8 @@ fn document(
         proven: earlier.journal.is_certain,
         runs: runs.into_iter().collect(),
         not_used: not_used.map(not_proven).collect(),
+        removed: earlier.runs().removed(),
+        not_listed: earlier.runs().not_read,
         next: next.map(ToOwned::to_owned),
     };
     document.to_text()

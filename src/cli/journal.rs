@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::accepting::Accepts;
 use super::anonymous::open_anonymous;
+use super::error::CommandError;
 use crate::apply::access;
 use crate::apply::journal::{Entry, Run, Runs};
 use crate::apply::journal_reader::{Archive, Journal, LATEST};
@@ -16,6 +17,7 @@ use crate::drift::{Applied, LastApplied};
 use crate::ensemble::{ErrorCode, HeldSession, RequestError, Session, ZooKeeper};
 use crate::model::{Endpoint, Membership, Target};
 use crate::observe::{Facts, Finding, FindingKind, Observation};
+use crate::report::error::CommandFailure;
 use crate::saved;
 use crate::status::{JournalSeen, RunPosition};
 use crate::trust::{FolderSeen, OwnIds};
@@ -129,6 +131,18 @@ impl Unread {
             _ => Self::NoSession,
         }
     }
+}
+
+/// The error about a run that is not there, or not any more; `path` is that of the file, as a shell takes it.
+pub(super) fn no_such_run(runs: &Runs, number: u64, path: &str) -> CommandError {
+    let was_there = (1..=runs.highest).contains(&number) && runs.removed() > 0;
+    let what = if was_there && runs.not_read == 0 {
+        format!("run {number} is not kept any more")
+    } else {
+        format!("there is no run {number}")
+    };
+    CommandError::new(CommandFailure::NoSuchRun, what)
+        .hint(format!("zkplan history {path} lists the runs"))
 }
 
 /// What is asked of the runs.

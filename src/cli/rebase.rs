@@ -14,6 +14,7 @@ use super::source::not_a_plan;
 use super::specs::{self, Loaded};
 use crate::apply::access::Named;
 use crate::apply::journal::Run;
+use crate::apply::old_runs::READ;
 use crate::check::CheckedPlan;
 use crate::document::Document as _;
 use crate::model::Target;
@@ -25,9 +26,6 @@ use crate::render::{Text, words_for_shell};
 use crate::report::error::CommandFailure;
 use crate::report::read_plan;
 use crate::report::rebase::RebaseDocument;
-
-/// This many of the latest runs are searched for who changed the ensemble.
-const SEARCHED: usize = 100;
 
 /// Reads the saved plan.
 pub(super) fn old_plan(path: &Path, output: &Output) -> Result<CheckedPlan, CommandError> {
@@ -81,7 +79,7 @@ fn seen_now(outcome: &Outcome) -> Option<(&Plan, &Facts, &Observation, bool)> {
 
 async fn runs(target: &Target, seen: &Observation) -> Result<Vec<Run>, CommandError> {
     let port = live::servers(target, &Named::of(target, None))?;
-    let wanted = Wanted { runs: SEARCHED, plan_of: None, watch: None };
+    let wanted = Wanted { runs: READ, plan_of: None, watch: None };
     match journal::read(&port, &sessions_at(seen, target), target, wanted).await {
         Ok(earlier) => Ok(earlier.runs().latest.clone()),
         Err(Unread::NoSession) => Err(live::no_server("zkplan status SPEC")),

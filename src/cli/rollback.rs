@@ -19,6 +19,7 @@ use super::{retired, secret, specs};
 use crate::apply::Outcome;
 use crate::apply::access::{Access, Named, Signer};
 use crate::apply::journal::Run;
+use crate::apply::old_runs::READ;
 use crate::check::CheckedPlan;
 use crate::document::Document as _;
 use crate::ensemble::{RequestError, ZooKeeper};
@@ -36,9 +37,6 @@ use crate::rollback::{RunBefore, spec_edits};
 use crate::saved;
 use crate::spec::Spec;
 use crate::trust::{OwnIds, Unproven};
-
-/// This many of the latest runs can be taken back.
-const SEARCHED: usize = 100;
 
 /// The command, its spec, and the port.
 struct Asked<'a> {
@@ -103,7 +101,7 @@ impl Asked<'_> {
             Unread::NoSession => lost(),
             Unread::Refused(code) => journal_unreadable(code),
         };
-        let depth = Wanted { runs: SEARCHED, plan_of: Some(self.args.run), watch: None };
+        let depth = Wanted { runs: READ, plan_of: Some(self.args.run), watch: None };
         let session = open_anonymous(self.port, &servers, &wanted.connect).await;
         let session = session.map_err(|_| lost())?;
         let read = journal::read_proven(session, OwnIds::default(), wanted, depth).await;
@@ -153,9 +151,7 @@ impl Asked<'_> {
             if let Some(unproven) = below(&runs.unproven, number) {
                 return Err(self.unproven(unproven));
             }
-            let what = format!("there is no run {number}");
-            return Err(CommandError::new(CommandFailure::NoSuchRun, what)
-                .hint(format!("zkplan history {} lists the runs", words_for_shell(self.path))));
+            return Err(journal::no_such_run(runs, number, &words_for_shell(self.path)));
         };
         let kept = earlier.plan.as_deref().and_then(|text| saved::read_kept(text).ok());
         let kept = kept.filter(|kept| run.is_of(&saved::plan_id(kept.plan())));

@@ -4,12 +4,26 @@ use super::predicted;
 use super::run::{WITHDRAWN, entry};
 use super::table::{Column, Table};
 use super::text::{Line, Style, Text};
-use crate::apply::journal::{Entry, Header, Illegible, Run};
+use crate::apply::journal::{Entry, Header, Illegible, Run, Runs};
 use crate::prediction::Prediction;
 
+/// What is to be said of runs that are not listed.
+pub fn older(runs: &Runs) -> Vec<String> {
+    let removed = runs.removed();
+    let removed =
+        (removed > 0).then(|| format!("Older runs are not kept. Removed so far: {removed}."));
+    let not_read = runs.not_read;
+    let not_listed =
+        (not_read > 0).then(|| format!("Older runs are kept, but not listed here: {not_read}."));
+    removed.into_iter().chain(not_listed).collect()
+}
+
 /// All runs, one a line.
-pub fn runs(runs: &[Run], width: usize) -> Text {
-    let mut text = Text::new();
+pub fn runs(of: &Runs, width: usize) -> Text {
+    let (runs, mut text) = (&of.latest, Text::new());
+    for line in older(of) {
+        text.paragraph("", line, width);
+    }
     if runs.is_empty() {
         text.line("The journal of this ensemble has no runs.");
         return text;
@@ -133,8 +147,18 @@ mod tests {
     #[test]
     fn an_empty_list_is_what_was_read_and_no_claim() {
         assert_eq!(
-            runs(&[], 80).to_string_with(false),
+            runs(&Runs::default(), 80).to_string_with(false),
             "The journal of this ensemble has no runs.\n"
         );
+    }
+
+    #[test]
+    fn runs_that_are_missing_from_the_list_are_accounted_for() {
+        let of = |highest, count, not_read| {
+            older(&Runs { highest, count, not_read, ..Runs::default() }).join(" ")
+        };
+        assert_eq!(of(100, 100, 0), "");
+        assert_eq!(of(156, 100, 0), "Older runs are not kept. Removed so far: 56.");
+        assert_eq!(of(300, 300, 100), "Older runs are kept, but not listed here: 100.");
     }
 }

@@ -26,12 +26,16 @@ pub struct HistoryDocument {
     pub runs: Vec<HistoryRun>,
     /// Runs that are not believed, for people.
     pub not_used: Vec<String>,
+    /// How many runs are not kept any more: the ensemble keeps the newest ones.
+    pub removed: u64,
+    /// How many runs are kept and not listed here, because there are too many newer ones.
+    pub not_listed: usize,
     /// The command that comes next, where a run is open.
     pub next: Option<String>,
 }
 
 impl Document for HistoryDocument {
-    const FORMAT: Format = Format { name: "history", major: 1, minor: 3 };
+    const FORMAT: Format = Format { name: "history", major: 1, minor: 4 };
 }
 
 /// A run as the journal has it.
@@ -219,6 +223,8 @@ mod tests {
             proven: true,
             runs: vec![HistoryRun::of(run, None)],
             not_used: Vec::new(),
+            removed: 0,
+            not_listed: 0,
             next: None,
         };
         let document = document.to_value();

@@ -54,12 +54,18 @@ pub fn record(ensemble: &str, run: &Run, document: &HistoryRun, proven: bool) ->
     head.join("\n\n") + "\n\n" + &fit(&parts, WHOLE, "")
 }
 
-/// The list of runs, oldest first.
-pub fn record_of_all(ensemble: &str, runs: &[HistoryRun], proven: bool) -> String {
+/// The list of runs, oldest first; `older` says which runs are not listed.
+pub fn record_of_all(
+    ensemble: &str,
+    runs: &[HistoryRun],
+    older: &[String],
+    proven: bool,
+) -> String {
     let mut head = vec![format!("### zkplan: runs of {}", prose(ensemble))];
     if !proven {
         head.push(UNPROVEN.to_owned());
     }
+    head.extend(older.iter().map(|line| prose(line)));
     let rows: Vec<Vec<String>> = runs.iter().map(row).collect();
     if rows.is_empty() {
         head.push("The journal of this ensemble has no runs.".to_owned());
@@ -222,6 +228,6 @@ mod tests {
         let run = run();
         let document = HistoryRun::of(&run, None);
         insta::assert_snapshot!("record", record("prod", &run, &document, false));
-        insta::assert_snapshot!("runs", record_of_all("prod", &[document], true));
+        insta::assert_snapshot!("runs", record_of_all("prod", &[document], &[], true));
     }
 }

@@ -247,6 +247,7 @@ impl Executors {
                 _ => Ended::Resumable,
             }),
             Output::Hook(_) | Output::Ask(_) => unreachable!("a plan without commands and gates"),
+            Output::Prune(_) => unreachable!("so few runs are kept"),
         }
     }
 }

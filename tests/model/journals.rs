@@ -147,6 +147,6 @@ impl Journals {
         });
         let latest: Vec<Run> = runs.collect();
         let highest = latest.last().map_or(0, |run| run.number);
-        Read { latest, highest, unproven: Vec::new() }
+        Read { count: latest.len(), latest, highest, ..Read::default() }
     }
 }

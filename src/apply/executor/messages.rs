@@ -80,6 +80,8 @@ pub enum Output {
     Hook(StepId),
     /// Ask the operator.
     Ask(Box<Outcome>),
+    /// Remove one old run that nothing needs: the first, the second and so on.
+    Prune(u32),
     /// Close the session, and with it the lock.
     Close,
     /// Nothing more.
@@ -143,6 +145,8 @@ pub enum Input {
     HookEnded(HookEnd),
     /// What the operator answered.
     Answered(bool),
+    /// Whether an old run was removed.
+    Pruned(bool),
 }
 
 /// What was read on the session, after a sync.
@@ -186,6 +190,7 @@ impl Output {
             Self::Pause(_) => "pause".to_owned(),
             Self::Hook(step) => format!("hook {step}"),
             Self::Ask(_) => "ask".to_owned(),
+            Self::Prune(count) => format!("prune {count}"),
             Self::Close => "close".to_owned(),
             Self::End(_) => "end".to_owned(),
         }

@@ -36,7 +36,8 @@ impl Executor {
         self.stage = match (stage, input) {
             (RunStage::Begin, Input::Begin) => RunStage::Permission,
             (RunStage::Permission, Input::Granted) => RunStage::Lock,
-            (RunStage::Permission | RunStage::Lock, Input::Denied(end)) => RunStage::Close(end),
+            (RunStage::Permission | RunStage::Lock, Input::Denied(end))
+            | (RunStage::Prune(_, end), Input::Failed(_)) => RunStage::Close(end),
             (RunStage::Settle(_) | RunStage::Move(..), Input::Denied(end)) => self.stop(*end),
             (RunStage::Lock, Input::Locked(czxid)) => {
                 self.lock = Some(czxid);
@@ -66,6 +67,9 @@ impl Executor {
             }
             (RunStage::Hook(step), Input::HookEnded(how)) => self.hook_ended(step, how),
             (RunStage::Ask(end), Input::Answered(yes)) => self.answered(*end, yes),
+            (RunStage::Prune(count, end), Input::Pruned(is_removed)) => {
+                self.pruned(count, end, is_removed)
+            }
             (RunStage::Close(end) | RunStage::Ended(end), _) => RunStage::Ended(end),
             (stage, Input::Failed(failure)) => self.failed(now_ms, stage, failure),
             // A driver that answers what was not asked is asked again.
@@ -94,6 +98,7 @@ impl Executor {
             RunStage::Pause(ms, _) => Output::Pause(*ms),
             RunStage::Hook(step) => Output::Hook(step.clone()),
             RunStage::Ask(end) => Output::Ask(end.clone()),
+            RunStage::Prune(count, _) => Output::Prune(*count),
             RunStage::Close(_) => Output::Close,
             RunStage::Ended(end) => Output::End(end.clone()),
         }

@@ -6,6 +6,7 @@ use crate::apply::end::Outcome;
 use crate::apply::event::Event;
 use crate::apply::journal::{Entry, LockText, Run, Runs};
 use crate::apply::judge::RunState;
+use crate::apply::old_runs::KEPT;
 use crate::apply::position::implied;
 use crate::apply::resume::{OpenRun, RunDecision, carries_out, decide, is_kept, starts_from};
 use crate::apply::run_view::RunView;
@@ -88,6 +89,7 @@ impl Executor {
         // A run that died before its first entry is begun again.
         let unbegun = |run: &&Run| !run.is_begun() && run.is_of(&plan_id);
         let again = runs.latest.last().filter(unbegun).filter(|run| run.number == runs.highest);
+        self.has_old_runs = runs.count >= KEPT;
         self.run = Some(again.map_or(runs.highest + 1, |run| run.number));
         self.resumes = ours.is_some();
         if let Some(run) = ours {

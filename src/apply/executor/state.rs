@@ -55,6 +55,8 @@ pub(super) enum RunStage {
     BeforeHook(StepId),
     Hook(StepId),
     Ask(Box<Outcome>),
+    /// One old run is removed, and then the run ends so.
+    Prune(u32, Box<Outcome>),
     Close(Box<Outcome>),
     Ended(Box<Outcome>),
 }
@@ -110,6 +112,8 @@ pub struct Executor {
     pub(super) plan_of: Option<u64>,
     /// The number of the run, once it is open.
     pub(super) run: Option<u64>,
+    /// Whether the ensemble keeps as many runs as it should, or more.
+    pub(super) has_old_runs: bool,
     pub(super) resumes: bool,
     pub(super) identity: Identity,
     pub(super) lock: Option<i64>,
@@ -164,6 +168,7 @@ impl Executor {
             memory: RunState::default(),
             plan_of: None,
             run: None,
+            has_old_runs: false,
             resumes: false,
             identity: Identity::NoneYet,
             lock: None,

@@ -10,6 +10,7 @@ use crate::apply::end::Outcome;
 use crate::apply::event::Event;
 use crate::apply::journal::{Entry, HookEnd, PassedClient};
 use crate::apply::judge::{Judge, Verdict};
+use crate::apply::old_runs::MOST_REMOVED;
 use crate::apply::run_view::{self, Presence, RunView};
 use crate::apply::wait::{Missing, Wait};
 use crate::model::{ServerId, Zxid};
@@ -469,7 +470,23 @@ impl Executor {
             Continuation::Send(what) => self.send(what),
             Continuation::Look => self.look(),
             Continuation::Hook(step) => RunStage::Hook(step),
-            Continuation::Stop(end) => RunStage::Close(end),
+            Continuation::Stop(end) => self.after_run(entry, end),
         }
+    }
+
+    /// Old runs are removed once the run of this apply is over and recorded.
+    fn after_run(&self, entry: &Entry, end: Box<Outcome>) -> RunStage {
+        let is_over = matches!(entry, Entry::Closed | Entry::Withdrawn);
+        if is_over && self.has_old_runs && !self.interrupted {
+            return RunStage::Prune(1, end);
+        }
+        RunStage::Close(end)
+    }
+
+    pub(super) fn pruned(&self, count: u32, end: Box<Outcome>, is_removed: bool) -> RunStage {
+        if is_removed && count < MOST_REMOVED && !self.interrupted {
+            return RunStage::Prune(count + 1, end);
+        }
+        RunStage::Close(end)
     }
 }

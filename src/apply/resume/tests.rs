@@ -63,7 +63,7 @@ fn closed(number: u64, plan_id: &str) -> Run {
 
 fn runs(latest: Vec<Run>) -> Runs {
     let highest = latest.last().map_or(0, |run| run.number);
-    Runs { latest, highest, unproven: Vec::new() }
+    Runs { count: latest.len(), latest, highest, ..Runs::default() }
 }
 
 fn journal(latest: Vec<Run>) -> Journal {

@@ -36,7 +36,8 @@ pub(super) async fn agreed(
     port: &ZooKeeper,
     output: &Output,
 ) -> Result<Option<Ready>, CommandError> {
-    let Some(ready) = ready(args, source, target, port, output).await? else { return Ok(None) };
+    let ready = Box::pin(ready(args, source, target, port, output)).await?;
+    let Some(ready) = ready else { return Ok(None) };
     show(args, source, target, &ready, output);
     note_accepted_in_advance(args, &ready, output);
     if let Some(what) = args.auto_approve {

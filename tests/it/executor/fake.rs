@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use zkplan::apply::executor::{Executor, Input, Output, ReadBack, RequestPurpose, RunQuestion};
 use zkplan::apply::journal::{Entry, Header, HookEnd, LockText, Record, Run, Runs};
+use zkplan::apply::old_runs::KEPT;
 use zkplan::apply::run_view::{Joiner, Leaving, Presence, RunView, awaited, leaving};
 use zkplan::apply::{Event, Outcome, Wait};
 use zkplan::check::CheckedPlan;
@@ -43,6 +44,8 @@ pub(crate) struct Fake {
     czxid: i64,
     identity: Identity,
     pub(crate) runs: Vec<Run>,
+    /// How many runs there are before these.
+    pub(crate) old_runs: usize,
     /// Requests that are still on their way.
     late: Vec<(RequestPurpose, Update, ConfigVersion)>,
     /// Steps that were carried out, in order.
@@ -90,6 +93,7 @@ impl Fake {
             czxid: 100,
             identity: Identity::NoneYet,
             runs: Vec::new(),
+            old_runs: 0,
             late: Vec::new(),
             carried_out: Vec::new(),
             lies: Vec::new(),
@@ -189,6 +193,15 @@ impl Fake {
         panic!("the apply does not come to an end");
     }
 
+    fn late_requests_arrive(&mut self) {
+        for (what, request, version) in std::mem::take(&mut self.late) {
+            let denied = self.is_denied(&what, version);
+            if self.reconfig(&what, &request, version).is_ok() && denied {
+                self.lies.push(what);
+            }
+        }
+    }
+
     fn perform(&mut self, checked: &CheckedPlan, nonce: &str, output: &Output) -> Input {
         match output {
             Output::Permission => Input::Granted,
@@ -205,8 +218,14 @@ impl Fake {
             Output::ReadRuns => Input::Runs(Runs {
                 latest: self.runs.clone(),
                 highest: self.runs.last().map_or(0, |run| run.number),
-                unproven: Vec::new(),
+                count: self.runs.len() + self.old_runs,
+                ..Runs::default()
             }),
+            Output::Prune(_) => {
+                let is_removed = self.old_runs > 0 && self.old_runs + self.runs.len() > KEPT;
+                self.old_runs -= usize::from(is_removed);
+                Input::Pruned(is_removed)
+            }
             Output::MakeIdentity => {
                 self.identity = Identity::Known("us".to_owned());
                 Input::Done
@@ -219,12 +238,7 @@ impl Fake {
             }
             Output::Record(run, entry) => self.record(*run, entry, nonce),
             Output::Send { what, request, version } => {
-                for (what, request, version) in std::mem::take(&mut self.late) {
-                    let denied = self.is_denied(&what, version);
-                    if self.reconfig(&what, &request, version).is_ok() && denied {
-                        self.lies.push(what);
-                    }
-                }
+                self.late_requests_arrive();
                 match self.reconfig(what, request, *version) {
                     Ok(()) => Input::Replied(Box::new(self.config.clone())),
                     Err(code) => Input::Failed(RequestError::Refused(code)),

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use zkplan::apply::executor::{Output, RequestPurpose};
+use zkplan::apply::journal::Entry;
 use zkplan::apply::{Event, Outcome, Since};
 use zkplan::model::Hooks;
 use zkplan::observe::{Clients, FindingKind};
 use zkplan::plan::{Acceptance, StepId};
 
-use super::fake::Fake;
+use super::fake::{Fake, Fault};
 use super::{planned, planned_with};
 use crate::example::applying::options;
 use crate::example::{Example, id};
@@ -148,9 +149,44 @@ fn a_finding_that_appears_later_is_accepted_by_the_command_alone() {
     unaware.findings.clear();
     let mut interrupted = false;
     unaware.accepted.clone_from(&accept);
-    unaware.apply(&checked, "dies", &BTreeMap::from([(9, super::Fault::DiesBefore)]), |_, _, _| {
+    unaware.apply(&checked, "dies", &BTreeMap::from([(9, Fault::DiesBefore)]), |_, _, _| {
         interrupted = true;
     });
     unaware.findings = vec![FindingKind::ConfigWritten];
     assert!(interrupted && matches!(apply(&mut unaware, "later", &[]), Some(Outcome::Unsafe(..))));
+}
+
+/// They are removed by an apply whose own run is over, and never before: what such an apply says of its run
+/// is as true without it.
+#[test]
+fn old_runs_are_removed_behind_a_run_that_is_over_and_by_no_other() {
+    let checked = planned(&Example::new("1 2 3", "1 2 3 4"));
+    let full = || {
+        let mut fake = Fake::of(&checked);
+        fake.old_runs = 130;
+        fake
+    };
+    let mut outputs = Vec::new();
+    let mut fake = full();
+    let none = BTreeMap::new();
+    let end = fake.apply(&checked, "one", &none, |_, output, _| outputs.push(output.name()));
+    assert_eq!(end, Some(Outcome::Finished));
+    let first = outputs.iter().position(|name| name == "prune 1").expect("the first is removed");
+    assert_eq!(outputs[first - 1], "record closed", "{outputs:?}");
+    assert_eq!((outputs.len() - first, fake.old_runs), (21, 110), "20 runs, and the close");
+    // What goes wrong there does not change how the apply ends.
+    for (name, fault) in [("lost", Fault::LostBefore), ("not answered", Fault::LostAfter)] {
+        let end = full().apply(&checked, name, &BTreeMap::from([(first, fault)]), |_, _, _| {});
+        assert_eq!(end, Some(Outcome::Finished), "{name}");
+    }
+    // A run that stays open removes nothing.
+    let mut fake = full();
+    let end = fake.apply(&checked, "stopped", &none, |_, output, fake| {
+        assert!(!output.name().starts_with("prune"), "the run is open");
+        if matches!(output, Output::Record(_, Entry::Committed { .. })) {
+            fake.down.insert(id(4));
+        }
+    });
+    assert!(end.is_some_and(|end| end != Outcome::Finished), "it is not done");
+    assert_eq!(fake.old_runs, 130);
 }
