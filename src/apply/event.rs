@@ -113,6 +113,16 @@ pub enum Event {
         /// The command.
         argv: Vec<String>,
     },
+    /// A command still runs. This comes again and again, so that a slow command is not taken for a zkplan
+    /// that died.
+    HookRunning {
+        /// The step.
+        step: StepId,
+        /// When it was started, by the clock of this machine (RFC 3339, UTC).
+        since: String,
+        /// For how long it has run, in milliseconds.
+        running_ms: u64,
+    },
     /// A command has ended.
     HookEnded {
         /// The step.

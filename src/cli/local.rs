@@ -2,19 +2,15 @@
 
 use std::fs;
 use std::io::{BufRead as _, Write as _};
-use std::process::Stdio;
 use std::time::{Duration, Instant, SystemTime};
 
-use futures::FutureExt as _;
-use futures::future::FusedFuture as _;
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
-use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::error::{CommandError, exit_of_end};
 use super::events::Events;
 use super::exit::Exit;
+use super::hook::HookCommand;
 use super::output::Output;
 use super::progress::Progress;
 use crate::apply::driver::RunHost;
@@ -22,21 +18,15 @@ use crate::apply::journal::{HookEnd, Stamp};
 use crate::apply::report::RunReport;
 use crate::apply::{Event, Outcome};
 use crate::model::{Auth, Connect, PasswordSource};
-use crate::render::{Line, Style, Text, ends};
+use crate::render::{Text, ends};
 use crate::report::error::CommandFailure;
 use crate::report::run::RunLog;
 
-/// This many lines of the output of a command are shown.
-const HOOK_LINES: usize = 200;
+/// How often the events have it that a command still runs.
+const HEARTBEAT: Duration = Duration::from_secs(2);
 
-/// For so long what a command has said is still listened to when it has ended.
-const LAST_WORDS: Duration = Duration::from_millis(500);
-
-/// The variable in which commands find the number of the run. `TRACEPARENT` they inherit.
-const RUN: &str = "ZKPLAN_RUN";
-
-/// How often it is said that a command still runs.
-const STILL: Duration = Duration::from_secs(10);
+/// The screen has every fifth of these, too.
+const SHOWN_EVERY: u32 = 5;
 
 /// How often the operator has asked to stop.
 pub(super) type Interrupts = watch::Receiver<u32>;
@@ -130,85 +120,11 @@ impl<'a> Local<'a> {
     pub(super) fn clear(&self) {
         self.progress.clear();
     }
-
-    async fn run_hook(&self, argv: &[String], limit: Duration) -> HookEnd {
-        let [program, arguments @ ..] = argv else {
-            return HookEnd::NotStarted("the command is empty".to_owned());
-        };
-        let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::null());
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.process_group(0);
-        for secret in &self.secrets {
-            command.env_remove(secret);
-        }
-        match self.run {
-            Some(number) => command.env(RUN, number.to_string()),
-            None => command.env_remove(RUN),
-        };
-        let mut child = match command.spawn() {
-            Ok(child) => child,
-            Err(error) => return HookEnd::NotStarted(error.to_string()),
-        };
-        let mut group = Group(child.id());
-        let said =
-            futures::future::join(self.relay(child.stdout.take()), self.relay(child.stderr.take()));
-        // What has ended is not asked again.
-        let mut said = std::pin::pin!(said.fuse());
-        let ended = async {
-            tokio::select! {
-                status = child.wait() => status,
-                _ = &mut said => child.wait().await,
-            }
-        };
-        let Ok(status) = tokio::time::timeout(limit, ended).await else { return HookEnd::TimedOut };
-        // What it has started, a server for one, goes on; it may hold the pipes for ever.
-        group.0 = None;
-        if !said.is_terminated() {
-            tokio::time::timeout(LAST_WORDS, said).await.ok();
-        }
-        match status {
-            Ok(status) if status.success() => HookEnd::Succeeded,
-            Ok(status) => HookEnd::Failed(status.to_string()),
-            Err(error) => HookEnd::Failed(error.to_string()),
-        }
-    }
-
-    /// Shows what a command says, through the one sink.
-    async fn relay<R: AsyncRead + Unpin>(&self, pipe: Option<R>) {
-        let Some(pipe) = pipe else { return };
-        let mut pipe = BufReader::new(pipe);
-        let mut shown = 0;
-        let mut line = Vec::new();
-        while pipe.read_until(b'\n', &mut line).await.is_ok_and(|count| count > 0) {
-            shown += 1;
-            if shown <= HOOK_LINES {
-                let said = String::from_utf8_lossy(&line).trim_end().to_owned();
-                let mut text = Text::new();
-                text.paragraph(Line::new(Style::Dim, "           | "), said, self.output.width);
-                self.progress.aside(&text);
-            }
-            line.clear();
-        }
-    }
-}
-
-/// A command with everything that it started, ended when this is dropped.
-struct Group(Option<u32>);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        let id = self.0.and_then(|id| i32::try_from(id).ok());
-        if let Some(group) = id.and_then(rustix::process::Pid::from_raw) {
-            // It may be gone already.
-            rustix::process::kill_process_group(group, rustix::process::Signal::KILL).ok();
-        }
-    }
 }
 
 impl RunHost for Local<'_> {
     fn now_ms(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+        milliseconds(self.began)
     }
 
     fn time_of_day(&self) -> String {
@@ -227,13 +143,7 @@ impl RunHost for Local<'_> {
             Event::Ended(end) => exit_of_end(end).code(),
             _ => Exit::Done.code(),
         };
-        if let Some(events) = &mut self.events
-            && let Err(error) = events.write(now_ms, event, exit)
-        {
-            let what = format!("events cannot be written any more: {error}");
-            self.output.error(&CommandError::new(CommandFailure::IoFailed, what));
-            self.events = None;
-        }
+        write(&mut self.events, self.output, (now_ms, event, exit));
         #[cfg(debug_assertions)]
         if let Event::Output { index, name } = event {
             rehearsed_death(Some(*index), name);
@@ -249,15 +159,26 @@ impl RunHost for Local<'_> {
     }
 
     async fn hook(&mut self, argv: &[String], limit_ms: u64) -> HookEnd {
-        let mut hook = std::pin::pin!(self.run_hook(argv, Duration::from_millis(limit_ms)));
+        let (since, began) = (time_of_day(), Instant::now());
+        let command = HookCommand {
+            output: self.output,
+            progress: &self.progress,
+            secrets: &self.secrets,
+            run: self.run,
+        };
+        let mut hook = std::pin::pin!(command.run(argv, Duration::from_millis(limit_ms)));
+        let mut beats = 0;
         loop {
             tokio::select! {
                 end = &mut hook => return end,
-                () = tokio::time::sleep(STILL) => {
-                    let mut text = Text::new();
-                    text.line("           the command is still running");
-                    self.progress.aside(&text);
-                }
+                () = tokio::time::sleep(HEARTBEAT) => beats += 1,
+            }
+            let Some(step) = self.report.running_hook.clone() else { continue };
+            let (since, now_ms) = (since.clone(), milliseconds(self.began));
+            let event = Event::HookRunning { step, since, running_ms: milliseconds(began) };
+            write(&mut self.events, self.output, (now_ms, &event, Exit::Done.code()));
+            if beats % SHOWN_EVERY == 0 {
+                self.progress.say(now_ms, &event);
             }
         }
     }
@@ -272,6 +193,22 @@ impl RunHost for Local<'_> {
             answer = asked => answer,
             () = self.interruption() => false,
         }
+    }
+}
+
+/// The time since then, in milliseconds.
+fn milliseconds(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Writes an event where events are written. Where that fails, it is the last one.
+fn write(to: &mut Option<Events>, output: &Output, (now_ms, event, exit): (u64, &Event, u8)) {
+    if let Some(events) = to
+        && let Err(error) = events.write(now_ms, event, exit)
+    {
+        let what = format!("events cannot be written any more: {error}");
+        output.error(&CommandError::new(CommandFailure::IoFailed, what));
+        *to = None;
     }
 }
 
@@ -420,6 +357,38 @@ mod tests {
             local.tell(&Event::Run { number: 7, plan_id: String::new(), resumed: false });
             assert_eq!(local.hook(&check, 60_000).await, HookEnd::Succeeded);
         });
+    }
+
+    /// Who reads the events can tell a command that takes its time from a zkplan that died. The command ends
+    /// once it has read of itself twice.
+    #[test]
+    fn the_events_have_it_that_a_command_still_runs() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let output = Output::new(Color::Never);
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let is_there = r#"$(grep -c '"event":"hookRunning"' "$0")"#;
+        let script = format!("until [ {is_there} = 2 ]; do sleep 0.05; done");
+        let argv = ["sh", "-c", &script, &file.path().display().to_string()].map(str::to_owned);
+        let events = Events::create(file.path(), "prod").unwrap();
+        let step = crate::plan::StepId::new("stop-2");
+        let end = runtime.block_on(async {
+            let mut local = Local::new(&output, interrupts(), Some(events), 1);
+            local.tell(&Event::HookStarted { step: step.clone(), argv: argv.to_vec() });
+            let how = local.hook(&argv, 60_000).await;
+            local.tell(&Event::HookEnded { step, how: how.clone() });
+            how
+        });
+        assert_eq!(end, HookEnd::Succeeded);
+        let lines = fs::read_to_string(file.path()).unwrap();
+        let lines: Vec<serde_json::Value> =
+            lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let kinds: Vec<&str> = lines.iter().filter_map(|line| line["event"].as_str()).collect();
+        assert_eq!(kinds, ["hookStarted", "hookRunning", "hookRunning", "hookEnded"]);
+        let [first, second] = [&lines[1], &lines[2]];
+        assert_eq!((&first["step"], &first["since"]), (&"stop-2".into(), &second["since"]));
+        let ran = |line: &serde_json::Value| line["runningMs"].as_u64().unwrap();
+        assert!(ran(first) >= 2000 && ran(second) >= ran(first) + 2000, "{lines:#?}");
+        assert!(second["text"].as_str().unwrap().starts_with("stop-2: the command still runs"));
     }
 
     #[test]

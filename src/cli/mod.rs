@@ -28,6 +28,7 @@ mod first_quorum;
 mod forge;
 mod formats;
 mod history;
+mod hook;
 mod import;
 mod joiner;
 mod joiner_args;

@@ -75,7 +75,8 @@ impl<'a> Progress<'a> {
         }
     }
 
-    fn say(&self, now_ms: u64, event: &Event) {
+    /// Prints the line of an event, with the time since the apply began.
+    pub(super) fn say(&self, now_ms: u64, event: &Event) {
         let Some(line) = run::line(event) else { return };
         let clock = format!("{:>8.3}s  ", Duration::from_millis(now_ms).as_secs_f64());
         let mut text = Text::new();

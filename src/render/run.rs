@@ -67,6 +67,7 @@ pub fn line(event: &Event) -> Option<Line> {
         Event::HookStarted { step, argv } => {
             plain(format!("{step} runs {}", phrases::command(argv)))
         }
+        Event::HookRunning { step, running_ms, .. } => Some(still_runs(step, *running_ms)),
         Event::HookEnded { step, how } => {
             let style = if *how == HookEnd::Succeeded { Style::Green } else { Style::Red };
             Some(Line::new(style, format!("{step}: the command {}", hook_end(how))))
@@ -87,6 +88,11 @@ pub fn line(event: &Event) -> Option<Line> {
         }
         Event::VersionMoved { from, to } => Some(Line::new(Style::Yellow, version_moved(from, to))),
     }
+}
+
+fn still_runs(step: &StepId, running_ms: u64) -> Line {
+    let seconds = running_ms / 1000;
+    Line::new(Style::Dim, format!("{step}: the command still runs, for {seconds} s so far"))
 }
 
 fn leader_changed((from, to): (ServerId, ServerId), step: Option<&StepId>) -> Line {

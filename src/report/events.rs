@@ -39,7 +39,7 @@ pub struct EventLine {
 }
 
 impl Document for EventLine {
-    const FORMAT: Format = Format { name: "events", major: 2, minor: 2 };
+    const FORMAT: Format = Format { name: "events", major: 2, minor: 3 };
 }
 
 /// What happened, by `event`. A minor version may add some.
@@ -164,6 +164,15 @@ pub enum EventEntry {
         step: StepId,
         /// The command.
         argv: Vec<String>,
+    },
+    /// A command still runs. While it does, this comes every 2 s.
+    HookRunning {
+        /// The step.
+        step: StepId,
+        /// When it was started, as this machine's clock has it (RFC 3339, UTC).
+        since: String,
+        /// For how long it has run.
+        running_ms: u64,
     },
     /// A command has ended.
     HookEnded {
@@ -355,6 +364,11 @@ impl EventEntry {
             Event::HookStarted { step, argv } => {
                 Self::HookStarted { step: step.clone(), argv: argv.clone() }
             }
+            Event::HookRunning { step, since, running_ms } => Self::HookRunning {
+                step: step.clone(),
+                since: since.clone(),
+                running_ms: *running_ms,
+            },
             Event::HookEnded { step, how } => hook_ended(step, how),
             Event::NoAnswer { step, server } => {
                 Self::NoAnswer { step: step.clone(), server: *server }

@@ -69,8 +69,10 @@ fn servers_are_started_and_stopped_by_hooks() {
     let spec = hook.add_to(replacing(&ensemble, leaving));
     let ledger = Ledger::begin(&ensemble);
 
-    let apply = desk.apply_spec(&spec).with(&["--approve", "stop"]).start();
+    let mut apply = desk.apply_spec(&spec).with(&["--approve", "stop"]).start();
     hook.wait_asked("start 4");
+    let running = apply.wait_for("hookRunning", "start-4");
+    assert!(running["runningMs"].as_u64().is_some_and(|ms| ms >= 2000), "{running:#}");
     ensemble.start_joiner(4);
     hook.did("start 4");
     let stop = format!("stop {leaving}");

@@ -336,7 +336,7 @@ impl Events {
             let event: Value = serde_json::from_str(line)
                 .unwrap_or_else(|why| panic!("an event is no JSON: {why}\n{line}"));
             let head = (&event["format"], &event["formatVersion"]);
-            assert_eq!(head, (&"zkplan/events".into(), &"2.2".into()));
+            assert_eq!(head, (&"zkplan/events".into(), &"2.3".into()));
             event
         };
         Self(whole.lines().map(event).collect())
