@@ -221,11 +221,7 @@ impl Fake {
                 count: self.runs.len() + self.old_runs,
                 ..Runs::default()
             }),
-            Output::Prune(_) => {
-                let is_removed = self.old_runs > 0 && self.old_runs + self.runs.len() > KEPT;
-                self.old_runs -= usize::from(is_removed);
-                Input::Pruned(is_removed)
-            }
+            Output::Prune(_) => self.prune(),
             Output::MakeIdentity => {
                 self.identity = Identity::Known("us".to_owned());
                 Input::Done
@@ -274,6 +270,12 @@ impl Fake {
             }
             Output::Ask(_) => Input::Answered(true),
         }
+    }
+
+    fn prune(&mut self) -> Input {
+        let is_removed = self.old_runs > 0 && self.old_runs + self.runs.len() > KEPT;
+        self.old_runs -= usize::from(is_removed);
+        Input::Pruned(is_removed)
     }
 
     fn read(&self) -> ReadBack {
