@@ -106,6 +106,7 @@ const PAGES: &[(&str, &str)] = &[
     ("gate", include_str!("explain/gate.md")),
     ("rollback", include_str!("explain/rollback.md")),
     ("stale", include_str!("explain/stale.md")),
+    ("fleets", include_str!("explain/fleets.md")),
     ("gitops", include_str!("explain/gitops.md")),
     ("docker", include_str!("explain/docker.md")),
     ("versions", include_str!("explain/versions.md")),

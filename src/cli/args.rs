@@ -139,8 +139,8 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct ValidateArgs {
-    /// Spec files
-    #[arg(required = true, value_name = "SPEC")]
+    /// Spec files. A folder stands for each file in it that ends in .yaml or .yml
+    #[arg(required = true, value_name = "SPEC|FOLDER")]
     pub(super) specs: Vec<PathBuf>,
 
     /// What to print
@@ -184,11 +184,12 @@ pub(super) struct ImportArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("of").args(["spec", "connect"]).required(true))]
+#[command(group = ArgGroup::new("of").args(["specs", "connect"]).required(true))]
 pub(super) struct StatusArgs {
-    /// A spec: shows also what it wants beyond what is there
-    #[arg(value_name = "SPEC")]
-    pub(super) spec: Option<PathBuf>,
+    /// A spec: shows also what it wants beyond what is there. Of several, or of a folder with several
+    /// that end in .yaml or .yml, one table; their ensembles are asked in parallel
+    #[arg(value_name = "SPEC|FOLDER")]
+    pub(super) specs: Vec<PathBuf>,
 
     /// Client addresses of an ensemble without a spec, separated by commas: host:port,host:port
     #[arg(long, value_name = "HOSTS", value_delimiter = ',', value_parser = client_address)]
@@ -198,8 +199,9 @@ pub(super) struct StatusArgs {
     pub(super) tls: TlsArgs,
 
     /// Look again every 5 s until interrupted. A terminal shows the screen; elsewhere a line is
-    /// printed when something changed, with --format json a document a line each time. Servers log
-    /// connections that say nothing: a port that was open is tried again once a minute
+    /// printed when something changed, with --format json a document a line each time. Of several
+    /// specs, a round takes as long as the slowest ensemble. Servers log connections that say nothing:
+    /// a port that was open is tried again once a minute
     #[arg(long)]
     pub(super) watch: bool,
 
@@ -234,8 +236,9 @@ impl TlsArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct DriftArgs {
-    /// Spec files; their ensembles are asked in parallel
-    #[arg(required = true, value_name = "SPEC")]
+    /// Spec files; their ensembles are asked in parallel. A folder stands for each file in it that
+    /// ends in .yaml or .yml
+    #[arg(required = true, value_name = "SPEC|FOLDER")]
     pub(super) specs: Vec<PathBuf>,
 
     /// What counts for exit code 2
@@ -258,8 +261,9 @@ pub(super) enum FailOn {
 
 #[derive(Debug, Args)]
 pub(super) struct PlanArgs {
-    /// Spec files; several are planned in parallel
-    #[arg(required = true, value_name = "SPEC")]
+    /// Spec files; several are planned in parallel. A folder stands for each file in it that ends in
+    /// .yaml or .yml
+    #[arg(required = true, value_name = "SPEC|FOLDER")]
     pub(super) specs: Vec<PathBuf>,
 
     /// Write the plan to a file. Several specs, or a folder that exists: write a file for each to it,
@@ -333,9 +337,10 @@ impl From<Preference> for crate::plan::Prefer {
 
 #[derive(Debug, Args)]
 pub(super) struct PreflightArgs {
-    /// A spec or a saved plan
-    #[arg(value_name = "PLAN|SPEC")]
-    pub(super) file: PathBuf,
+    /// A spec or a saved plan. Of several, or of a folder with several specs that end in .yaml or
+    /// .yml, one table; their ensembles are asked in parallel, and for no password
+    #[arg(required = true, value_name = "PLAN|SPEC|FOLDER")]
+    pub(super) files: Vec<PathBuf>,
 
     /// List the checks that passed, too
     #[arg(long)]

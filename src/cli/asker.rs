@@ -45,6 +45,20 @@ impl User {
     }
 }
 
+impl User {
+    /// The same where many ensembles are asked, and no person is asked for the password of each.
+    pub(super) async fn at_hand(
+        access: &AccessArgs,
+        target: &Target,
+        output: &Output,
+    ) -> Result<Self, CommandError> {
+        if secret::is_to_be_typed(&target.connect) {
+            return Ok(Self::WithoutPassword);
+        }
+        Self::of(access, target, output).await
+    }
+}
+
 /// What a look needs.
 pub(super) struct Asker<'a> {
     pub(super) port: &'a ZooKeeper,

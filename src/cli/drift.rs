@@ -1,7 +1,5 @@
 //! `zkplan drift`: how ensembles differ from their specs, and whose change that is.
 
-use futures::future::join_all;
-
 use super::accepting::Accepts;
 use super::args::{DriftArgs, DriftFormat, FailOn};
 use super::error::CommandError;
@@ -9,16 +7,16 @@ use super::exit::Exit;
 use super::journal::{self, OpenRuns};
 use super::output::Output;
 use super::specs::{self, Loaded};
-use super::{forge, live, retired};
+use super::{fleet, forge, live, retired};
 use crate::apply::access::Named;
-use crate::document::{Document as _, canonical};
+use crate::document::Document as _;
 use crate::drift::{Applied, Difference, DriftSeverity, differences};
 use crate::observe::{Facts, Observation, Question, observe_confirmed};
 use crate::render::drift::{DriftRow, DriftScreen, screen, table};
 use crate::render::unreachable::{self, Reached};
 use crate::render::{Text, words_for_shell};
 use crate::report::drift::DriftDocument;
-use crate::report::{FleetDocument, FleetMember};
+use crate::report::{FleetCommand, FleetMember};
 use crate::review::{ReviewOutcome, Reviewed, comment, html, junit};
 
 /// What was seen of one ensemble.
@@ -30,8 +28,8 @@ struct Seen {
 }
 
 pub(super) fn run(args: &DriftArgs, output: &Output) -> Result<Exit, CommandError> {
-    let loaded = specs::load(&args.specs);
-    let all = live::block_on(join_all(loaded.iter().map(|one| seen(one, output))))?;
+    let loaded = specs::load(&specs::files(&args.specs));
+    let all = live::block_on(fleet::side_by_side(loaded.iter().map(|one| seen(one, output))))?;
     for error in all.iter().filter_map(|one| one.as_ref().err()) {
         output.error(error);
     }
@@ -173,9 +171,5 @@ fn documents(ended: &[Ended<'_>], worst: Exit, width: usize) -> String {
         }
     };
     let members: Vec<FleetMember> = ended.iter().map(member).collect();
-    let document = match <[FleetMember; 1]>::try_from(members) {
-        Ok([one]) => one.document,
-        Err(many) => FleetDocument::of(many, worst.code()).to_value(),
-    };
-    canonical(&document, true) + "\n"
+    fleet::document_text(FleetCommand::Drift, members, worst)
 }

@@ -25,6 +25,7 @@ mod exit;
 mod explain;
 mod file_kind;
 mod first_quorum;
+mod fleet;
 mod forge;
 mod formats;
 mod history;

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use futures::future::join_all;
-
 use super::accepting::Accepts;
 use super::args::{Format, PlanArgs};
 use super::error::CommandError;
@@ -16,7 +14,7 @@ use super::plan_files::Keeping;
 use super::plan_formats::{documents, flags, graphs, not_seen, rehearse_all, reviewed};
 use super::planned::{Outcome, Position};
 use super::specs::Loaded;
-use super::{assumed, forge, live, probe, rebase, retired, specs};
+use super::{assumed, fleet, forge, live, probe, rebase, retired, specs};
 use crate::apply::access::Named;
 use crate::check::CheckedPlan;
 use crate::model::Target;
@@ -44,11 +42,13 @@ pub(super) fn run(args: &PlanArgs, output: &Output) -> Result<Exit, CommandError
         return Err(usage(wrong, hint));
     }
     let old = args.rebase.as_deref().map(|old| rebase::old_plan(old, output)).transpose()?;
-    let loaded = specs::load(&args.specs);
+    let loaded = specs::load(&specs::files(&args.specs));
     let keeping = Keeping::of(args, &loaded)?;
-    let outcomes = match &args.live {
-        Some(live) => loaded.iter().map(|loaded| assuming(args, loaded, live, output)).collect(),
-        None => live::block_on(join_all(loaded.iter().map(|l| seen(args, l, output))))?,
+    let outcomes = if let Some(live) = &args.live {
+        loaded.iter().map(|loaded| assuming(args, loaded, live, output)).collect()
+    } else {
+        let seen = loaded.iter().map(|one| seen(args, one, output));
+        live::block_on(fleet::side_by_side(seen))?
     };
     let outcomes = without_twins(&loaded, outcomes);
     tell_errors(&loaded, &outcomes, output);
@@ -120,7 +120,7 @@ fn tell_errors(loaded: &[Loaded], outcomes: &[Outcome], output: &Output) {
 
 /// Flags that do not go together, and what to do instead.
 fn misused(args: &PlanArgs) -> Option<(&'static str, &'static str)> {
-    let many = args.specs.len() > 1;
+    let many = specs::files(&args.specs).len() > 1;
     if !args.why_not.is_empty() && args.format != Format::Text {
         return Some(("--why-not works only with --format text", "its answer is text for people"));
     }

@@ -14,7 +14,7 @@ use super::paths::{self, folder_of};
 use super::plan_file::{not_writable, write_plan, write_whole};
 use super::plan_formats::{documents, rehearse_all, reviewed};
 use super::planned::Outcome;
-use super::specs::Loaded;
+use super::specs::{self, Loaded};
 use crate::document::Document as _;
 use crate::render::{dot, mermaid, words_for_count};
 use crate::report::PlanDocument;
@@ -57,7 +57,7 @@ impl Keeping {
         if is_folder && out != Path::new("-") {
             return Folder::of(args.format, out, loaded).map(Self::Folder);
         }
-        match not_writable(out, &args.specs) {
+        match not_writable(out, &specs::files(&args.specs)) {
             Some((wrong, hint)) => Err(usage(wrong, &hint)),
             None => Ok(Self::File(out.clone())),
         }

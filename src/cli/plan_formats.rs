@@ -10,11 +10,11 @@ use super::error::CommandError;
 use super::exit::Exit;
 use super::first_quorum::Shown;
 use super::output::Output;
-use super::paths;
 use super::planned::{Outcome, Position};
 use super::specs::Loaded;
+use super::{fleet, paths};
 use crate::check::CheckedPlan;
-use crate::document::{self, Document as _};
+use crate::document::Document as _;
 use crate::model::ServerId;
 use crate::observe::{Observation, ObserveError};
 use crate::plan::Acceptance;
@@ -22,7 +22,7 @@ use crate::rehearsal;
 use crate::render::unreachable::Reached;
 use crate::render::{Text, refusal, unreachable, words_for_acceptance, words_for_shell};
 use crate::report::rehearsal::RehearsalDocument;
-use crate::report::{FindingEntry, FleetDocument, FleetMember, PlanDocument, RefusalDocument};
+use crate::report::{FindingEntry, FleetCommand, FleetMember, PlanDocument, RefusalDocument};
 use crate::review::{PlanReview, ReviewOutcome, Reviewed, ReviewedRun};
 use crate::spec::Spec;
 
@@ -168,11 +168,7 @@ pub(super) fn documents(reviewed: &[Reviewed<'_>], exit: Exit) -> String {
         },
     };
     let all: Vec<FleetMember> = reviewed.iter().map(of).collect();
-    let document = match <[FleetMember; 1]>::try_from(all) {
-        Ok([one]) => one.document,
-        Err(many) => FleetDocument::of(many, exit.code()).to_value(),
-    };
-    document::canonical(&document, true) + "\n"
+    fleet::document_text(FleetCommand::Plan, all, exit)
 }
 
 /// The graphs of the plans, each as `graph` draws it; what is no plan is said on stderr.

@@ -126,6 +126,12 @@ pub(super) async fn terms(
     Ok(SessionTerms { timeout: connect.session_timeout, auth })
 }
 
+/// Whether the password would have to be typed: it is in no file, and not in the environment.
+pub(super) fn is_to_be_typed(connect: &Connect) -> bool {
+    let source = connect.auth.as_ref().and_then(Auth::user).map(|(_, source)| source);
+    matches!(source, Some(PasswordSource::Env(name)) if std::env::var_os(name).is_none())
+}
+
 /// What looks may show where servers enforce SASL: the credential that the file names, where its
 /// password is at hand. Nothing is asked for it: most looks need none.
 pub(super) fn for_looks(connect: &Connect) -> Option<Credential> {

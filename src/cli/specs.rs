@@ -42,6 +42,28 @@ impl Loaded {
 /// Files larger than this are not read as text.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
+/// The endings of specs in a folder.
+const ENDINGS: [&str; 2] = ["yaml", "yml"];
+
+/// The files that the paths of a command line stand for: of a folder, the specs in it by name. One
+/// without specs stays, and reading it says what is wrong.
+pub(super) fn files(paths: &[PathBuf]) -> Vec<PathBuf> {
+    paths.iter().flat_map(|path| in_folder(path).unwrap_or_else(|| vec![path.clone()])).collect()
+}
+
+/// The specs in a folder, by name; `None` where it is none, or has none.
+fn in_folder(folder: &Path) -> Option<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).ok()?;
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let is_spec = |path: &PathBuf| {
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        ending.is_some_and(|ending| ENDINGS.contains(&ending)) && path.is_file()
+    };
+    let mut specs: Vec<PathBuf> = paths.filter(is_spec).collect();
+    specs.sort();
+    (!specs.is_empty()).then_some(specs)
+}
+
 /// Reads every spec.
 pub(super) fn load(paths: &[PathBuf]) -> Vec<Loaded> {
     let mut loaded: Vec<Loaded> = paths
@@ -137,7 +159,9 @@ pub(super) fn read_bytes(path: &Path) -> Result<Vec<u8>, CommandError> {
         Err(error) => {
             let help = match error.kind() {
                 ErrorKind::NotFound => "check the path: it is relative to the present folder",
-                ErrorKind::IsADirectory => "give a file in that folder",
+                ErrorKind::IsADirectory => {
+                    "give a file in that folder, or a folder with files that end in .yaml or .yml"
+                }
                 ErrorKind::PermissionDenied => "check the permissions of the file",
                 _ => "",
             };

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant, SystemTime};
 
 use futures::future::join_all;
+use serde_json::Value;
 
 use super::accepting::Accepts;
 use super::args::{StatusArgs, TextOrJson};
@@ -13,7 +14,8 @@ use super::exit::Exit;
 use super::first_quorum::{self, Shown};
 use super::journal::{self, OpenRuns};
 use super::output::Output;
-use super::{live, local, retired, specs};
+use super::specs::{self, Loaded};
+use super::{fleet, live, local, retired};
 use crate::apply::access::Named;
 use crate::apply::journal::{self as kept, IdentityText};
 use crate::apply::past_runs::RetiredSeen;
@@ -26,11 +28,12 @@ use crate::observe::{
     contact, observe_confirmed,
 };
 use crate::proposal::propose;
+use crate::render::fleet::{FleetCells, FleetRow, FleetTable, table};
 use crate::render::status::{StatusOf, StatusScreen, one_line, screen};
 use crate::render::unreachable::{self, Reached};
 use crate::render::{Line, Style, Text, words_for_shell};
-use crate::report::error::CommandFailure;
 use crate::report::status::StatusDocument;
+use crate::report::{FleetCommand, FleetMember};
 use crate::spec::{self, Spec};
 use crate::status::{EnsembleStatus, JournalSeen, Known, SpecVerdict, WriteRate, ZxidReading};
 
@@ -62,62 +65,89 @@ struct Found {
     writes: Option<WriteRate>,
 }
 
-/// What one round came to.
+/// What one round came to, of one ensemble.
 struct Round {
     text: Text,
-    document: StatusDocument,
+    document: Value,
     /// The same in one line.
     line: String,
+    /// The same as a row of many.
+    cells: FleetCells,
     exit: Exit,
 }
 
+/// What is shown of one round, of however many ensembles.
+struct ShownRound {
+    text: Text,
+    document: Value,
+    /// A line for each ensemble.
+    lines: Vec<String>,
+    exit: Exit,
+}
+
+/// One spec of many.
+struct Member {
+    path: String,
+    ensemble: Option<String>,
+    /// What is asked about, and where; or why nothing is.
+    asked: Result<(Asked, ZooKeeper), CommandError>,
+}
+
 pub(super) fn run(args: &StatusArgs, output: &Output) -> Result<Exit, CommandError> {
-    let asked = Asked::of(args)?;
-    let named = Named::of(&asked.target, None);
-    let port = live::servers(&asked.target, &named)?;
+    let mut loaded = specs::load(&specs::files(&args.specs));
+    let only = if loaded.len() > 1 { None } else { Some(loaded.pop()) };
+    let Some(only) = only else {
+        let all: Vec<Member> = loaded.into_iter().map(|one| Member::of(args, one)).collect();
+        for error in all.iter().filter_map(|one| one.asked.as_ref().err()) {
+            output.error(error);
+        }
+        return live::block_on(shown(args, || fleet_round(&all, output), output));
+    };
+    let asked = match only {
+        Some(loaded) => Asked::of(loaded)?,
+        None => Asked::of_flags(args),
+    };
+    let port = asked.port(args)?;
+    let round = async || asked.round(&port, output).await.alone();
+    live::block_on(shown(args, round, output))
+}
+
+/// Shows a round, or one after the other.
+async fn shown(args: &StatusArgs, round: impl AsyncFn() -> ShownRound, output: &Output) -> Exit {
     if args.watch {
-        let port = port.trying_ports_rarely();
-        return live::block_on(watched(args, &asked, &port, output));
+        return watched(args, round, output).await;
     }
-    let round = live::block_on(asked.round(&port, output))?;
-    Ok(match args.format {
+    let round = round().await;
+    match args.format {
         TextOrJson::Text => output.screen(&round.text, round.exit),
-        TextOrJson::Json => output.raw(&round.document.to_text(), round.exit),
-    })
+        TextOrJson::Json => output.raw(&(canonical(&round.document, true) + "\n"), round.exit),
+    }
 }
 
 /// Looks again and again, until the operator interrupts. A round that has begun is finished, so that
 /// it closes its sessions; asked twice, it is not.
-async fn watched(args: &StatusArgs, asked: &Asked, port: &ZooKeeper, output: &Output) -> Exit {
+async fn watched(args: &StatusArgs, round: impl AsyncFn() -> ShownRound, output: &Output) -> Exit {
     let interrupts = local::interrupts();
-    let mut last = String::new();
+    let mut last = Vec::new();
     loop {
         let began = Instant::now();
         let round = tokio::select! {
-            round = asked.round(port, output) => round,
+            round = round() => round,
             () = local::asked_to_stop(interrupts.clone(), 2) => return Exit::Done,
         };
         let shown = match args.format {
-            TextOrJson::Json => {
-                output.raw(&(canonical(&round.document.to_value(), false) + "\n"), Exit::Done)
-            }
+            TextOrJson::Json => output.raw(&(canonical(&round.document, false) + "\n"), Exit::Done),
             TextOrJson::Text if io::stdout().is_terminal() => {
                 output.screen_from(CLEAR, &round.text, Exit::Done)
             }
-            TextOrJson::Text if round.line != last => {
-                let now = humantime::format_rfc3339_seconds(SystemTime::now());
-                let mut text = Text::new();
-                text.line(
-                    Line::new(Style::Dim, format!("{now}  ")).then(Style::Plain, &round.line),
-                );
-                output.screen(&text, Exit::Done)
+            TextOrJson::Text => {
+                output.screen(&changed_lines(&round.lines, &last, SystemTime::now()), Exit::Done)
             }
-            TextOrJson::Text => Exit::Done,
         };
         if shown != Exit::Done {
             return shown;
         }
-        last = round.line;
+        last = round.lines;
         tokio::select! {
             () = tokio::time::sleep(ROUND.saturating_sub(began.elapsed())) => {}
             () = local::asked_to_stop(interrupts.clone(), 1) => return Exit::Done,
@@ -125,16 +155,84 @@ async fn watched(args: &StatusArgs, asked: &Asked, port: &ZooKeeper, output: &Ou
     }
 }
 
+/// The lines that say something new, with the time.
+fn changed_lines(lines: &[String], last: &[String], now: SystemTime) -> Text {
+    let now = humantime::format_rfc3339_seconds(now);
+    let mut text = Text::new();
+    let is_new = |(at, line): &(usize, &String)| last.get(*at) != Some(*line);
+    for (_, line) in lines.iter().enumerate().filter(is_new) {
+        text.line(Line::new(Style::Dim, format!("{now}  ")).then(Style::Plain, line));
+    }
+    text
+}
+
+/// One round of many, side by side.
+async fn fleet_round(all: &[Member], output: &Output) -> ShownRound {
+    let rounds = fleet::side_by_side(all.iter().map(async |one| match &one.asked {
+        Ok((asked, port)) => asked.round(port, output).await,
+        Err(error) => Round::failed(error),
+    }));
+    let rounds = rounds.await;
+    let exit = rounds.iter().fold(Exit::Done, |worst, round| worst.worse(round.exit));
+    let rows = all.iter().zip(&rounds).map(|(one, round)| FleetRow {
+        ensemble: one.ensemble.as_deref(),
+        file: &one.path,
+        cells: &round.cells,
+        exit_code: round.exit.code(),
+    });
+    let text = table(&FleetTable::STATUS, &rows.collect::<Vec<_>>(), output.width);
+    let name = |one: &Member| one.ensemble.clone().unwrap_or_else(|| one.path.clone());
+    let lines =
+        all.iter().zip(&rounds).map(|(one, round)| format!("{}: {}", name(one), round.line));
+    let lines = lines.collect();
+    let members = all.iter().zip(&rounds).map(|(one, round)| FleetMember {
+        spec: one.path.clone(),
+        ensemble: one.ensemble.clone(),
+        exit_code: round.exit.code(),
+        document: round.document.clone(),
+    });
+    let document = fleet::document(FleetCommand::Status, members.collect(), exit);
+    ShownRound { text, document, lines, exit }
+}
+
+impl Member {
+    fn of(args: &StatusArgs, loaded: Loaded) -> Self {
+        let (path, ensemble) = (loaded.path.clone(), loaded.ensemble().map(str::to_owned));
+        let asked = Asked::of(loaded).and_then(|asked| Ok((asked.port(args)?, asked)));
+        Self { path, ensemble, asked: asked.map(|(port, asked)| (asked, port)) }
+    }
+}
+
+impl Round {
+    /// A spec that cannot be used.
+    fn failed(error: &CommandError) -> Self {
+        Self {
+            text: Text::new(),
+            document: error.to_document().to_value(),
+            line: error.message.clone(),
+            cells: FleetCells::failed("not asked", error.message.clone()),
+            exit: error.exit(),
+        }
+    }
+
+    /// The same where the ensemble is asked alone.
+    fn alone(self) -> ShownRound {
+        let Self { text, document, line, exit, .. } = self;
+        ShownRound { text, document, lines: vec![line], exit }
+    }
+}
+
 impl Asked {
-    fn of(args: &StatusArgs) -> Result<Self, CommandError> {
-        let Some(path) = &args.spec else { return Ok(Self::of_flags(args)) };
-        let loaded = specs::load(std::slice::from_ref(path)).pop();
-        let Some(loaded) = loaded else {
-            return Err(CommandError::new(CommandFailure::Usage, "give a spec or --connect"));
-        };
+    fn of(loaded: Loaded) -> Result<Self, CommandError> {
         let spec = loaded.spec?;
         let typed = words_for_shell(&loaded.path);
         Ok(Self { target: spec.to_target(), typed, spec: Some((loaded.path, spec)) })
+    }
+
+    /// The servers that are asked.
+    fn port(&self, args: &StatusArgs) -> Result<ZooKeeper, CommandError> {
+        let port = live::servers(&self.target, &Named::of(&self.target, None))?;
+        Ok(if args.watch { port.trying_ports_rarely() } else { port })
     }
 
     fn of_flags(args: &StatusArgs) -> Self {
@@ -234,8 +332,9 @@ impl Asked {
         let spec = self.spec.as_ref().map(|(path, _)| path.as_str());
         Round {
             text: screen(&view),
-            document: StatusDocument::of(&view, spec),
+            document: StatusDocument::of(&view, spec).to_value(),
             line: one_line(&status),
+            cells: FleetCells::of_status(&view),
             exit: Exit::Done,
         }
     }
@@ -278,7 +377,8 @@ impl Asked {
             }
             _ => Exit::Done,
         };
-        Round { text, document, line: error.to_string(), exit }
+        let (line, cells) = (error.to_string(), FleetCells::not_seen(error));
+        Round { text, document: document.to_value(), line, cells, exit }
     }
 }
 
@@ -309,8 +409,9 @@ impl Asked {
         let (of, next) = ((&*self.target.ensemble, path), shown.next().to_owned());
         Round {
             text: shown.short(output.width),
-            document: StatusDocument::of_error(of, error, next),
+            document: StatusDocument::of_error(of, error, next).to_value(),
             line: error.to_string(),
+            cells: FleetCells::not_seen(error),
             exit: Exit::Done,
         }
     }

@@ -13,7 +13,7 @@ use crate::review::{ReviewOutcome, Reviewed, junit};
 use crate::spec::Spec;
 
 pub(super) fn run(args: &ValidateArgs, output: &Output) -> Result<Exit, CommandError> {
-    let loaded = specs::load(&args.specs);
+    let loaded = specs::load(&specs::files(&args.specs));
     for Loaded { path, spec } in &loaded {
         for remark in spec.iter().flat_map(Spec::remarks) {
             output.note(&format!("{path}: {remark}"));

@@ -24,6 +24,7 @@ mod findings;
 pub mod first_quorum;
 #[cfg(test)]
 mod fixture;
+pub mod fleet;
 mod gates;
 mod head;
 pub mod hints;

@@ -5,6 +5,7 @@ use super::text::{Line, Style, Text};
 use super::{changes, law, phrases, plan};
 use crate::check::CheckedPlan;
 use crate::observe::ObserveError;
+use crate::plan::Plan;
 use crate::proposal::Refusal;
 
 /// What came of one spec.
@@ -67,13 +68,7 @@ fn of_verdict(verdict: &FleetVerdict<'_>) -> [Line; 4] {
     let none = || Line::plain("-");
     match verdict {
         FleetVerdict::Planned(checked) if checked.plan().is_empty() => {
-            let open = plan::still_to_do(&checked.plan().facts);
-            let verdict = if open.is_empty() {
-                Line::new(Style::Green, "no changes")
-            } else {
-                Line::new(Style::Yellow, format!("no changes, but {}", phrases::list(open)))
-            };
-            [verdict, none(), none(), none()]
+            [without_changes(checked.plan()), none(), none(), none()]
         }
         FleetVerdict::Planned(checked) => {
             let plan = checked.plan();
@@ -107,11 +102,22 @@ fn of_verdict(verdict: &FleetVerdict<'_>) -> [Line; 4] {
     }
 }
 
+/// The verdict of a plan without changes.
+pub(super) fn without_changes(plan: &Plan) -> Line {
+    let open = plan::still_to_do(&plan.facts);
+    if open.is_empty() {
+        Line::new(Style::Green, "no changes")
+    } else {
+        Line::new(Style::Yellow, format!("no changes, but {}", phrases::list(open)))
+    }
+}
+
 fn accepted(risks: usize) -> String {
     phrases::count_of(risks, "risk") + " accepted"
 }
 
-const fn unreachable(error: &ObserveError) -> &'static str {
+/// Why there is no ensemble to look at, in a few words.
+pub(super) const fn unreachable(error: &ObserveError) -> &'static str {
     match error {
         ObserveError::Unreachable { .. } => "unreachable",
         ObserveError::NoQuorum { .. } => "no quorum",

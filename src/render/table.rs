@@ -59,6 +59,7 @@ impl Column {
 enum Row {
     Cells(Vec<Line>),
     Across { indent: usize, line: Line },
+    Whole { indent: usize, line: Line },
 }
 
 /// A table: columns, rows, and lines that run across all columns.
@@ -93,6 +94,11 @@ impl Table {
         self.rows.push(Row::Across { indent, line: line.into() });
     }
 
+    /// The same, never broken into lines: a command is copied as it stands.
+    pub fn whole(&mut self, indent: usize, line: impl Into<Line>) {
+        self.rows.push(Row::Whole { indent, line: line.into() });
+    }
+
     /// The table, at most `width` columns wide where that can be done. A column in which nothing
     /// stands is left out.
     pub fn to_text(&self, width: usize) -> Text {
@@ -105,6 +111,9 @@ impl Table {
                 Row::Cells(cells) => self.print(&mut text, &shown, |at| cells[at].clone()),
                 Row::Across { indent, line } => {
                     text.paragraph(" ".repeat(INDENT + indent), line.clone(), width);
+                }
+                Row::Whole { indent, line } => {
+                    text.line(Line::plain(" ".repeat(INDENT + indent)).join(line.clone()));
                 }
             }
         }
@@ -144,7 +153,7 @@ impl Table {
     fn cells(&self, at: usize) -> impl Iterator<Item = &Line> {
         self.rows.iter().filter_map(move |row| match row {
             Row::Cells(cells) => cells.get(at),
-            Row::Across { .. } => None,
+            Row::Across { .. } | Row::Whole { .. } => None,
         })
     }
 

@@ -43,7 +43,7 @@ pub use changes::{AddressEntry, ChangeAction, ChangeEntry, ServerEntry};
 pub use details::BreachDetails;
 pub use figures::{PlanFigures, VoteFigures, ZoneFigures};
 pub use findings::{FindingEntry, FindingsPart, Severity};
-pub use fleet::{FleetDocument, FleetMember, FleetSummary};
+pub use fleet::{FleetCommand, FleetDocument, FleetMember, FleetSummary};
 pub use no_return::{NoReturnEntry, NoReturnWord};
 pub use plan_document::{PlanDocument, PlanSummary, ZoneWindow, read_plan};
 pub use refusal_document::RefusalDocument;

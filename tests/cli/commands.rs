@@ -63,7 +63,7 @@ fn usage_errors_are_64_and_help_is_none() {
         &["import"],
         &["status"],
         &["status", "a.yaml", "--connect", "zk1:2181"],
-        &["status", "a.yaml", "b.yaml"],
+        &["status", "a.yaml", "b.yaml", "--connect", "zk1:2181"],
         &["import", "--connect", "zk1:2181/chroot"],
         &["import", "--connect", "zk1:2181", "--zoo-cfg", "zoo.cfg"],
         &["import", "--zoo-cfg", "zoo.cfg", "--ensemble", "Foo Bar"],
@@ -337,7 +337,7 @@ fn a_second_zoo_cfg_behind_one_flag_is_named_with_the_flag() {
     ] {
         let answer = desk.zkplan(words);
         assert_eq!(answer.code, 64, "{answer:?}");
-        let tip = "tip: give the flag once for each file: --zoo-cfg 2=b.cfg";
+        let tip = "give the flag once for each file: --zoo-cfg 2=b.cfg";
         assert!(answer.err.contains(tip), "{}", answer.err);
     }
 }

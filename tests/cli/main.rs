@@ -1,4 +1,4 @@
-//! The command line as a user types it, without any server: exit codes, streams, files.
+//! The command line as a user types it, without any ZooKeeper: exit codes, streams, files.
 
 mod answers;
 mod approving;
@@ -11,12 +11,14 @@ mod consoles;
 mod differences;
 mod documents;
 mod files;
+mod fleets;
 mod forges;
 mod interrupted;
 mod joiners;
 mod other_plans;
 mod pages;
 mod readme;
+mod recorded;
 mod recover;
 mod rehearse;
 mod run;
