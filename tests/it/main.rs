@@ -18,6 +18,7 @@ mod executor;
 mod explained;
 mod grants;
 mod incidents;
+mod pains;
 mod plans;
 mod positions;
 mod rehearsals;
