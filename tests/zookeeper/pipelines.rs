@@ -111,6 +111,73 @@ fn a_merge_request_is_planned_saved_and_applied() {
     is_at(&ensemble, &[1, 2, 3, 4]);
 }
 
+/// The approver's key is no file of the repository. A plan of which one byte differs is not applied.
+#[test]
+fn only_a_signed_plan_that_was_committed_is_applied() {
+    let ensemble = Builder::rich().start_with([4, 5]);
+    let forge = Forge::with(&spec(&ensemble, 1..=4));
+    let mut base = forge.commit_on("main", None);
+    fs::create_dir(forge.work().join("signed")).expect("a folder");
+    let openssl = |words: &str| {
+        let key = "openssl ".to_owned() + words;
+        let ran = forge.runs(&key, &BTreeMap::new());
+        assert!(ran.status.success(), "{key}: {ran:?}");
+    };
+    openssl("genpkey -algorithm ed25519 -out ../approver.key");
+    openssl("pkey -in ../approver.key -pubout -out ../approvers.pem");
+    let key = forge.desk.read("approvers.pem");
+    let file = forge.desk.path("approvers.pem").display().to_string();
+    let github = Pipeline::read("github/apply-signed.yaml").job("apply");
+    let gitlab = Pipeline::read("gitlab-ci.yml").scripts("apply-signed");
+
+    // The pipelines have the commands of an approver as comments.
+    let comment = fs::read_to_string(Pipeline::path("github/apply-signed.yaml"));
+    let comment = comment.expect("the pipeline");
+    let typed = |first: &str| {
+        let mut lines = comment.lines().filter_map(|line| line.strip_prefix("#   "));
+        lines.find(|line| line.starts_with(first)).expect("the command").to_owned()
+    };
+    let approves = |spec: &Spec| {
+        forge.writes(spec);
+        let plans = forge.runs(&typed("zkplan plan "), &BTreeMap::new());
+        assert_eq!(plans.status.code(), Some(0), "{plans:?}");
+        openssl(&typed("openssl ")["openssl ".len()..].replace("approver.key", "../approver.key"));
+    };
+    approves(&spec(&ensemble, 1..=4));
+    let after = forge.commits(&["ensembles", "signed"]);
+    let context = |base: &str| {
+        [
+            ("github.event.before", base.to_owned()),
+            ("vars.ZKPLAN_APPROVERS", key.clone()),
+            ("secrets.ZKPLAN_PASSWORD", SUPER_PASSWORD.to_owned()),
+        ]
+    };
+    let plays = |base: &str| {
+        let context = context(base);
+        github.ends(&forge, &context.each_ref().map(|(name, value)| (*name, &value[..])))
+    };
+    let saved = forge.work().join("signed/prod.json");
+    let signed = fs::read(&saved).expect("the plan");
+    fs::write(&saved, [&signed[..], b" "].concat()).expect("a file");
+    let refused = plays(&base);
+    assert_eq!(refused.status.code(), Some(4), "{refused:?}");
+    is_at(&ensemble, &[1, 2, 3]);
+    fs::write(&saved, signed).expect("a file");
+    assert!(plays(&base).status.success());
+    is_at(&ensemble, &[1, 2, 3, 4]);
+
+    base = after;
+    approves(&spec(&ensemble, 1..=5));
+    forge.commits(&["ensembles", "signed"]);
+    let variables = [
+        ("CI_COMMIT_BEFORE_SHA", &base[..]),
+        ("ZKPLAN_APPROVERS", &file),
+        ("ZKPLAN_PASSWORD", SUPER_PASSWORD),
+    ];
+    gitlab.plays_with(&forge, &variables);
+    is_at(&ensemble, &[1, 2, 3, 4, 5]);
+}
+
 #[test]
 fn a_job_in_the_cluster_applies_a_saved_plan() {
     let ensemble = Builder::rich().start_with([4]);
@@ -186,9 +253,14 @@ impl Forge {
         if let Some(spec) = spec {
             self.writes(spec);
         }
-        self.git(&["add", "ensembles"]);
-        self.git(&["commit", "-q", "-m", branch]);
-        self.git(&["push", "-q", "origin", branch]);
+        self.commits(&["ensembles"])
+    }
+
+    /// Commits what is there in these folders, and returns the commit.
+    fn commits(&self, folders: &[&str]) -> String {
+        self.git(&[&["add"], folders].concat());
+        self.git(&["commit", "-q", "-m", "what is there"]);
+        self.git(&["push", "-q", "origin", "HEAD"]);
         let commit = self.git(&["rev-parse", "HEAD"]);
         String::from_utf8_lossy(&commit.stdout).trim().to_owned()
     }
@@ -237,9 +309,12 @@ impl Forge {
 struct Pipeline(Value);
 
 impl Pipeline {
+    fn path(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("plans/pipelines").join(name)
+    }
+
     fn read(name: &str) -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("plans/pipelines").join(name);
-        let file = fs::read_to_string(path).expect("the pipeline is there");
+        let file = fs::read_to_string(Self::path(name)).expect("the pipeline is there");
         Self(serde_saphyr::from_str(&file).expect("it is YAML"))
     }
 
