@@ -52,7 +52,10 @@ fn words(kind: &FileFindingKind) -> String {
                               ahead: later records may have been cut off"
                 .to_owned()
         }
-        Kind::Gap { .. } | Kind::Backwards { .. } | Kind::EpochEnd { .. } => order(kind),
+        Kind::Gap { .. }
+        | Kind::Repeated { .. }
+        | Kind::Backwards { .. }
+        | Kind::EpochEnd { .. } => order(kind),
         Kind::NoSnapshot => "no snapshot can be loaded, so the logs begin with nothing".to_owned(),
         Kind::Nothing => "there is no snapshot and no log".to_owned(),
         Kind::NotCovered { .. }
@@ -98,8 +101,14 @@ fn order(kind: &FileFindingKind) -> String {
             };
             format!("transactions are missing between {} and {}. {why}", zxid(*after), zxid(*next))
         }
+        FileFindingKind::Repeated { first, last, count } => format!(
+            "transactions between {} and {} are in the logs again, {count} in all, the same ones: a \
+             server logs them again if it was cut off from its leader while it caught up",
+            zxid(*first),
+            zxid(*last)
+        ),
         FileFindingKind::Backwards { after, next } => format!(
-            "transaction {} comes behind {}: it is there twice, or files are mixed",
+            "transaction {} comes behind {}: files of two servers or ensembles are mixed",
             zxid(*next),
             zxid(*after)
         ),

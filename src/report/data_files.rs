@@ -439,6 +439,7 @@ fn code(kind: &FileFindingKind) -> &'static str {
         Kind::Torn => "torn",
         Kind::CutAtRecord => "cutAtRecord",
         Kind::Gap { .. } => "gap",
+        Kind::Repeated { .. } => "repeated",
         Kind::Backwards { .. } => "backwards",
         Kind::EpochEnd { .. } => "epochEnd",
         Kind::NoSnapshot => "noSnapshot",

@@ -73,7 +73,16 @@ pub enum FileFindingKind {
         /// Whether a server needs them to load this directory.
         is_needed: bool,
     },
-    /// A transaction is there twice, or out of order.
+    /// Transactions are there again, the same ones.
+    Repeated {
+        /// The lowest.
+        first: u64,
+        /// The highest.
+        last: u64,
+        /// How many records there are of them.
+        count: u64,
+    },
+    /// A transaction is out of order, or another one has its zxid.
     Backwards {
         /// The one before it.
         after: u64,

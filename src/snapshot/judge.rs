@@ -6,7 +6,7 @@ use super::finding::{FileFinding, FileFindingKind, FileSeverity};
 use super::log_file::LogEnd;
 use super::names::{FileRole, begins_like, is_written_by_servers, role_of};
 use super::replay::{Base, DigestDifference, Replayed};
-use super::scan::{FileState, Jump, Scan, ScannedSnapshot, follows};
+use super::scan::{FileState, Jump, RepeatedTransactions, Scan, ScannedSnapshot, follows};
 use super::snapshot_file::SnapshotFacts;
 
 /// What a server takes at most for one field by default: `jute.maxbuffer` and `jute.maxbuffer.extrasize`.
@@ -164,6 +164,10 @@ pub(super) fn logs(scan: &Scan, base: Option<u64>) -> Vec<FileFinding> {
         }
         if log.state.whole().is_none() || log.is_growing {
             continue;
+        }
+        if let Some(again) = log.facts.repeated {
+            let RepeatedTransactions { offset, first, last, count } = again;
+            found(Note, offset, FileFindingKind::Repeated { first, last, count });
         }
         let severity = if is_last { NotProvable } else { Note };
         match (log.facts.end, log.facts.first) {

@@ -39,6 +39,8 @@ pub enum LogEnd {
 pub(super) struct LogRecord<'a> {
     /// Where it begins.
     pub(super) offset: u64,
+    /// The checksum of its payload (Adler-32).
+    pub(super) checksum: u64,
     pub(super) transaction: Transaction<'a>,
 }
 
@@ -110,7 +112,7 @@ impl<R: Read> LogReader<R> {
             return Err(ReadFailure::new(offset, "checksum", kind));
         }
         let transaction = Transaction::parse(&self.payload, offset + wide(RECORD_HEAD))?;
-        Ok(Some(LogRecord { offset, transaction }))
+        Ok(Some(LogRecord { offset, checksum: stored, transaction }))
     }
 
     /// Whether a record begins here. A length of 0 ends the file for a server: then nothing may follow.

@@ -59,7 +59,7 @@ pub use finding::{FileFinding, FileFindingKind, FileSeverity};
 pub use log_file::LogEnd;
 pub use names::is_snapshot_name;
 pub use replay::{DigestDifference, LoggedMembership, Misfit};
-pub use scan::{FileState, LogFacts, ScannedLog, ScannedSnapshot};
+pub use scan::{FileState, LogFacts, RepeatedTransactions, ScannedLog, ScannedSnapshot};
 pub use server_start::{RefusalToStart, ServerLine, ServerStart, StartVerdict};
 pub use snapshot_file::{SnapshotFacts, StoredDigest};
 pub use traces::{DataTraces, ZnodeTrace, traces};

@@ -92,12 +92,19 @@ pub(super) struct Replay<'a> {
     until: u64,
     /// Transactions whose digests are asked for.
     asked: &'a BTreeSet<u64>,
+    /// The highest that was applied. What is in the logs a second time is applied a second time, as by a server.
+    highest: u64,
+    /// In which log it stands.
+    highest_in: String,
+    /// Its digest, and where it stands there.
+    of_highest: Option<(u64, u64)>,
     done: Replayed,
 }
 
 impl<'a> Replay<'a> {
     pub(super) fn new(base: Base, until: u64, asked: &'a BTreeSet<u64>) -> Self {
-        Self { base, until, asked, done: Replayed::default() }
+        let (highest, highest_in, of_highest) = (base.zxid, String::new(), None);
+        Self { base, until, asked, highest, highest_in, of_highest, done: Replayed::default() }
     }
 
     /// Applies what a log has.
@@ -132,9 +139,19 @@ impl<'a> Replay<'a> {
         self.done.transactions += 1;
         self.membership(transaction);
         // Until a digest is right, transactions may find their own traces in the snapshot.
-        if applied.is_err() && self.done.proven.is_some() && self.done.misfit.is_none() {
+        let is_misfit = applied.is_err() && self.done.proven.is_some() && zxid > self.highest;
+        if is_misfit && self.done.misfit.is_none() {
             self.done.misfit = Some(Misfit { zxid, file: file.name.clone(), offset });
         }
+        if zxid < self.highest {
+            // The tree has parts of what comes behind it, too.
+            return;
+        }
+        if self.highest_in != file.name {
+            self.highest_in.clone_from(&file.name);
+        }
+        self.highest = zxid;
+        self.of_highest = transaction.digest.map(|stored| (stored, offset));
         let Some(stored) = transaction.digest.filter(|_| zxid >= self.base.reaches) else { return };
         let computed = tree.digest();
         if stored == computed {
@@ -165,8 +182,22 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// What came of it.
-    pub(super) fn end(self) -> Replayed {
+    /// What came of it. Where the logs end with the beginning of what they have already, the tree can have
+    /// older data than it had behind the highest transaction.
+    pub(super) fn end(mut self, tree: &Tree) -> Replayed {
+        let zxid = self.highest;
+        if self.done.last.is_some_and(|last| last < zxid) {
+            self.done.last = Some(zxid);
+            self.done.proven = None;
+            self.done.difference = self.of_highest.and_then(|(stored, offset)| {
+                let (file, offset, computed) = (self.highest_in, Some(offset), tree.digest());
+                let other = DigestDifference { zxid, file, offset, stored, computed };
+                (stored != computed).then_some(other)
+            });
+            if self.of_highest.is_some() && self.done.difference.is_none() {
+                self.done.proven = Some(zxid);
+            }
+        }
         self.done
     }
 }

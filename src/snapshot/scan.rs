@@ -1,12 +1,12 @@
 //! Each file of a data directory by itself, and how the logs follow one another.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{ErrorKind, Read as _};
 
 use super::compression::Compression;
 use super::damage::{Damage, ReadFailure};
 use super::files::{DataFiles, DataListing, DataSide, ListedFile};
-use super::log_file::{LogEnd, LogReader};
+use super::log_file::{LogEnd, LogReader, LogRecord};
 use super::names::{FileRole, role_of};
 use super::snapshot_file::{SnapshotFacts, SnapshotSink, read_snapshot};
 use super::touched::TouchedPaths;
@@ -23,6 +23,10 @@ const LOOKS_AGAIN: usize = 5;
 
 /// It keeps the newest of them, that many (`DataTree.DIGEST_LOG_LIMIT`).
 const MOST_LISTED: usize = 1024;
+
+/// Transactions that are remembered, to know them again: a learner that falls behind by more gets a snapshot,
+/// as a rule.
+const MOST_REMEMBERED: usize = 65_536;
 
 /// What became of reading a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +76,20 @@ pub struct ScannedSnapshot {
     pub is_growing: bool,
 }
 
+/// Transactions that a log, or one before it, has already. A learner that is cut off while it syncs gets the
+/// same ones again from the leader, and logs them again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RepeatedTransactions {
+    /// Where the first of them begins.
+    pub offset: u64,
+    /// The lowest.
+    pub first: u64,
+    /// The highest.
+    pub last: u64,
+    /// How many records there are of them.
+    pub count: u64,
+}
+
 /// What a log holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogFacts {
@@ -85,6 +103,8 @@ pub struct LogFacts {
     pub records: u64,
     /// How many of them have a digest.
     pub digests: u64,
+    /// Those that are there again.
+    pub repeated: Option<RepeatedTransactions>,
     /// How it ends.
     pub end: LogEnd,
     /// Where what is no record begins.
@@ -242,7 +262,16 @@ struct LogScan {
     digests: BTreeMap<u64, Option<u64>>,
     listed_digests: BTreeMap<u64, u64>,
     touched: TouchedPaths,
+    /// The last transactions, in the order of their zxids.
+    remembered: VecDeque<Remembered>,
     count: usize,
+}
+
+/// By what a transaction is known again.
+struct Remembered {
+    zxid: u64,
+    time_ms: i64,
+    checksum: u64,
 }
 
 impl LogScan {
@@ -255,6 +284,7 @@ impl LogScan {
             digests: snapshots.iter().map(|snapshot| (snapshot.zxid, None)).collect(),
             listed_digests: BTreeMap::new(),
             touched,
+            remembered: VecDeque::new(),
             count: 0,
         }
     }
@@ -279,6 +309,9 @@ impl LogScan {
             self.jumps.truncate(before.2);
             let first_end = facts.end_offset;
             (self.last, self.highest) = (before.0, before.1);
+            while self.remembered.back().is_some_and(|last| Some(last.zxid) > self.highest) {
+                self.remembered.pop_back();
+            }
             (facts, state) = self.read(file, files);
             if facts.end_offset > first_end {
                 is_growing = true;
@@ -298,6 +331,7 @@ impl LogScan {
             last_time_ms: None,
             records: 0,
             digests: 0,
+            repeated: None,
             end: LogEnd::AtRecord,
             end_offset: 0,
             is_readable: false,
@@ -322,12 +356,7 @@ impl LogScan {
                     return Err(header.unwrap_or(failure));
                 }
             };
-            let (offset, next) = (record.offset, record.transaction.header.zxid);
-            let is_next = self.last.is_some_and(|last| follows(last, next));
-            if !is_next && self.jumps.len() < MOST_JUMPS {
-                let (after, highest) = (self.last, self.highest);
-                self.jumps.push(Jump { log: self.count, offset, after, highest, next });
-            }
+            let next = record.transaction.header.zxid;
             if self.base.is_some_and(|base| next > base) {
                 self.touched.mark(&record.transaction);
             }
@@ -340,16 +369,65 @@ impl LogScan {
                     self.listed_digests.pop_first();
                 }
             }
-            self.last = Some(next);
-            self.highest = self.highest.max(Some(next));
             facts.first.get_or_insert(next);
-            facts.last = Some(next);
-            facts.last_time_ms = Some(record.transaction.header.time_ms);
             facts.records += 1;
             facts.digests += u64::from(record.transaction.digest.is_some());
+            if self.is_repeated(&record) {
+                facts.repeat(&record);
+            } else {
+                self.advance(&record);
+                facts.last = Some(next);
+                facts.last_time_ms = Some(record.transaction.header.time_ms);
+            }
         }
         (facts.end, facts.end_offset) = reader.end();
         facts.is_readable = true;
         reader.header().map_or(Ok(()), |damage| Err(ReadFailure::Damaged(damage.clone())))
+    }
+
+    /// Whether it is the same transaction as an earlier one.
+    fn is_repeated(&self, record: &LogRecord<'_>) -> bool {
+        let header = &record.transaction.header;
+        if Some(header.zxid) > self.highest {
+            return false;
+        }
+        let known = self.remembered.binary_search_by_key(&header.zxid, |known| known.zxid);
+        known.is_ok_and(|at| {
+            let known = &self.remembered[at];
+            (known.time_ms, known.checksum) == (header.time_ms, record.checksum)
+        })
+    }
+
+    fn advance(&mut self, record: &LogRecord<'_>) {
+        let (next, time_ms) = (record.transaction.header.zxid, record.transaction.header.time_ms);
+        let is_next = self.last.is_some_and(|last| follows(last, next));
+        if !is_next && self.jumps.len() < MOST_JUMPS {
+            let (after, highest) = (self.last, self.highest);
+            let (log, offset) = (self.count, record.offset);
+            self.jumps.push(Jump { log, offset, after, highest, next });
+        }
+        self.last = Some(next);
+        if Some(next) > self.highest {
+            self.highest = Some(next);
+            if self.remembered.len() == MOST_REMEMBERED {
+                self.remembered.pop_front();
+            }
+            self.remembered.push_back(Remembered {
+                zxid: next,
+                time_ms,
+                checksum: record.checksum,
+            });
+        }
+    }
+}
+
+impl LogFacts {
+    fn repeat(&mut self, record: &LogRecord<'_>) {
+        let (offset, zxid) = (record.offset, record.transaction.header.zxid);
+        let none = RepeatedTransactions { offset, first: zxid, last: zxid, count: 0 };
+        let repeated = self.repeated.get_or_insert(none);
+        repeated.first = repeated.first.min(zxid);
+        repeated.last = repeated.last.max(zxid);
+        repeated.count += 1;
     }
 }

@@ -305,7 +305,58 @@ fn names_that_mislead_are_named() {
     let log = copied.files.files.keys().rfind(|name| name.starts_with("log")).unwrap().clone();
     let bytes = copied.files.files[&log].clone();
     copied.files.put(&format!("{log}.bak"), bytes);
-    assert!(grave(&verified(&copied)).contains(&"Backwards".to_owned()));
+    let seen = verified(&copied);
+    assert_eq!(grave(&seen), ["Misnamed"]);
+    assert!(
+        seen.findings.iter().any(|found| first_word(&format!("{:?}", found.kind)) == "Repeated")
+    );
+}
+
+/// The records of a log, without the header and the zeros that the server wrote ahead.
+fn records(world: &World, log: &str) -> Vec<u8> {
+    world.files.files[log][log_header().len()..end_of_records(world, log)].to_vec()
+}
+
+/// A learner that was cut off while it synced has logged the same transactions again: a server loads them all
+/// the same, and has the same data.
+#[test]
+fn transactions_that_are_there_again_are_no_damage() {
+    let mut world = World::new();
+    world.create(1, "/a", b"", false);
+    world.create(1, "/b", b"", false);
+    world.set_data(5, "/b", b"1");
+    let log = world.files.files.keys().find(|name| name.starts_with("log")).unwrap().clone();
+    let once = records(&world, &log);
+    let header = log_header().len();
+    let mut twice = world.clone();
+    twice.set_data(5, "/b", b"2");
+    twice.files.edit(&log, |bytes| drop(bytes.splice(header..header, once.clone())));
+    let seen = verified(&twice);
+    let proven = Some(twice.zxid);
+    assert_eq!((seen.verdict, seen.proven), (DataVerdict::Whole, proven), "{:#?}", seen.findings);
+    let found: Vec<&FileFindingKind> = seen.findings.iter().map(|found| &found.kind).collect();
+    let repeated = FileFindingKind::Repeated { first: 1, last: 3, count: 3 };
+    assert_eq!(found, [&repeated]);
+    assert_eq!((seen.last_zxid, seen.logs[0].facts.last), (proven, proven));
+    assert!(
+        seen.servers.iter().all(|start| matches!(start.verdict, StartVerdict::Loads { .. })),
+        "{:?}",
+        seen.servers
+    );
+    // Only the beginning is there again: a server that starts now has an older value of /b.
+    let mut begun = world.clone();
+    begun.set_data(5, "/b", b"2");
+    let end = end_of_records(&begun, &log);
+    begun.files.edit(&log, |bytes| drop(bytes.splice(end..end, once)));
+    let seen = verified(&begun);
+    assert_eq!(grave(&seen), ["OtherTree"], "{:#?}", seen.findings);
+    assert_eq!(seen.last_zxid, Some(begun.zxid));
+    // Others with the same zxids are those of another server.
+    let mut others = World::new();
+    others.create(1, "/other", b"", false);
+    let other = records(&others, &log);
+    world.files.edit(&log, |bytes| drop(bytes.splice(header..header, other)));
+    assert!(grave(&verified(&world)).contains(&"Backwards".to_owned()));
 }
 
 #[test]

@@ -163,7 +163,7 @@ fn of_base(
                 findings.push(FileFinding::new(severity, Some(&log.file.name), kind));
             }
         }
-        let replayed = replay.end();
+        let replayed = replay.end(&tree);
         let other_letters = tree.other_letters() > 0 || facts.other_letters > 0;
         findings.extend(judge::replayed(&replayed, other_letters));
         findings.extend(judge::epoch_findings(&ends, &replayed));

@@ -102,6 +102,8 @@ impl Scene {
             Way::Cut if is_log || case.is_older_shape() => None,
             Way::Packed if self.has_same_content(seen) => None,
             Way::Epochs if case.is_no_number() => Some(Damaged),
+            // A server applies it again, and has the same data.
+            Way::RecordDoubled => Some(Note),
             Way::Copied => Some(NotProvable),
             Way::Swapped if !is_log => self.whole.has_digests().then_some(Note),
             Way::ForeignAdded if !is_log => None,
