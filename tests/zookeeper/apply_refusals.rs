@@ -35,11 +35,12 @@ fn where_reconfig_is_disabled_nothing_of_ours_is_created() {
     assert_eq!(ensemble.administrator().znode("/zkplan"), None);
 }
 
+/// What `DigestAuthenticationProvider` makes of `admin:` and the password of these ensembles.
+pub(crate) const ADMIN: &str = "admin:eh+qNxdfTU/Bcm+XJeMBtUGwQx8=";
+
 /// An operator who is not super, by a line in the ACL of the configuration, which goes away midway.
 #[test]
 fn rights_taken_away_midway_stop_it_in_a_safe_place() {
-    /// What `DigestAuthenticationProvider` makes of `admin:` and the password of these ensembles.
-    const ADMIN: &str = "admin:eh+qNxdfTU/Bcm+XJeMBtUGwQx8=";
     let ensemble = Builder::rich().start_with([4, 5]);
     let administrator = ensemble.administrator();
     administrator.let_reconfigure(Some(ADMIN));

@@ -58,6 +58,7 @@ mod limits;
 mod logs;
 mod much_data;
 mod next_lines;
+mod old_runs;
 mod open_runs;
 mod pipelines;
 mod predicted;

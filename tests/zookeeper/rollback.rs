@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::apply_locks::wait_until_unlocked;
+use crate::apply_refusals::ADMIN;
 use crate::applying::wanting;
 use crate::harness::{Builder, Ensemble, Role, SUPER_PASSWORD, Witness};
 use crate::ledger::{Ledger, is_at};
@@ -162,4 +163,26 @@ fn a_run_that_is_not_proven_is_not_taken_back() {
     opens("/zkplan");
     rolls_back(3, "zkplan cannot prove");
     ledger.is_untouched();
+}
+
+/// A digest user that the list of `/zookeeper/config` lets write, and that is not super: servers mask its
+/// digests for a session without credentials, and for those of other users.
+#[test]
+fn a_digest_user_that_is_not_super_takes_a_run_back() {
+    let ensemble = Builder::rich().start_with([4]);
+    ensemble.administrator().let_reconfigure(Some(ADMIN));
+    let spec = wanting(&ensemble, 1..=4, 1..=4).auth("admin");
+    let desk = Desk::new();
+    desk.apply_spec(&spec).ends().exits(0);
+    is_at(&ensemble, &[1, 2, 3, 4]);
+
+    let back = ["rollback", "1", "spec.yaml", "--out", "back.json"];
+    let ledger = Ledger::begin(&ensemble);
+    let wrong = desk.run_with_password(&back, "wrong");
+    assert!(!wrong.has_exited(2) && !desk.path("back.json").exists(), "{wrong}");
+    desk.run_as_super(&back).exits(2).says(["Rollback of run 1"]);
+    ledger.is_untouched();
+    desk.apply("back.json").ends().exits(0);
+    is_at(&ensemble, &[1, 2, 3]);
+    assert_eq!(desk.run_as_super(&["history", "spec.yaml"]).exits(0).last_run(), "2");
 }

@@ -80,9 +80,14 @@ impl Desk {
 
     /// [`Desk::run`] for a command that needs super's password.
     pub(crate) fn run_as_super(&self, arguments: &[&str]) -> Outcome {
+        self.run_with_password(arguments, SUPER_PASSWORD)
+    }
+
+    /// [`Desk::run`] with this password.
+    pub(crate) fn run_with_password(&self, arguments: &[&str], password: &str) -> Outcome {
         let mut command = Command::new(env!("CARGO_BIN_EXE_zkplan"));
         self.furnish(&mut command);
-        run_briefly(command.args(arguments).env("ZKPLAN_PASSWORD", SUPER_PASSWORD))
+        run_briefly(command.args(arguments).env("ZKPLAN_PASSWORD", password))
     }
 
     /// Gives a command this directory, no input, and next to no environment.

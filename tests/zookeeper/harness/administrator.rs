@@ -127,6 +127,27 @@ impl Administrator<'_> {
         tree.unwrap_or_else(|why| panic!("reading {root}: {why}"))
     }
 
+    /// Makes znodes with these data, in order, each with the list of what zkplan makes as the super user.
+    pub(crate) fn make_closed(self, nodes: &[(String, String)]) {
+        let made = self.with_client(async |client| {
+            let readers = [Acl::new(Permission::READ, AuthId::anyone())];
+            let options = CreateMode::Persistent.with_acls(Acls::new(&readers));
+            let made =
+                nodes.iter().map(|(path, data)| client.create(path, data.as_bytes(), &options));
+            futures::future::try_join_all(made).await.map(drop)
+        });
+        made.expect("super may make znodes anywhere");
+    }
+
+    /// Sets the list of a znode: all clients may do everything to it.
+    pub(crate) fn open(self, path: &str) {
+        let set = self.with_client(async |client| {
+            let all = [Acl::new(Permission::ALL, AuthId::anyone())];
+            client.set_acl(path, &all, None).await.map(drop)
+        });
+        set.expect("super may set any list");
+    }
+
     /// Writes another text to a znode that is there.
     pub(crate) fn write(self, path: &str, text: &str) {
         let written = self.with_client(async |client| {
