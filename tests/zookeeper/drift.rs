@@ -1,4 +1,5 @@
-//! `zkplan drift`: nothing after an apply, and later whose change a difference is.
+//! `zkplan drift`: nothing after an apply, and later whose change a difference is. Many specs in one
+//! command, of which one ensemble is down.
 
 use serde_json::Value;
 
@@ -93,4 +94,43 @@ fn drift_of_many_waits_for_none_and_has_the_worst_exit_code() {
     let summary = &fleet["summary"];
     let counts = ["unchanged", "drifted", "failed"].map(|of| summary[of].as_u64());
     assert_eq!(counts, [Some(1), Some(0), Some(2)]);
+}
+
+#[test]
+fn status_and_preflight_of_many_wait_for_none_and_have_the_worst_exit_code() {
+    let [up, down] = [(), ()].map(|()| Builder::rich().start());
+    let desk = Desk::new();
+    std::fs::create_dir(desk.path("specs")).expect("a folder");
+    for (ensemble, name) in [(&up, "up"), (&down, "down")] {
+        let text = wanting(ensemble, 1..=3, 1..=3).text();
+        let label = |line: &str| match line.split_once("ensemble:") {
+            Some(("", _)) => format!("ensemble: {name}\n"),
+            _ => format!("{line}\n"),
+        };
+        desk.write(&format!("specs/{name}.yaml"), &text.lines().map(label).collect::<String>());
+    }
+    for id in 1..=3 {
+        down.kill(id);
+    }
+    let ledger = Ledger::begin(&up);
+    let all = desk.run(["status", "specs"]).exits(10).fit_to_show();
+    all.says(["unreachable", "no changes", "possible", "3 of 3", "zkplan status SPEC"]);
+    let status = desk.run(["status", "specs", "--format", "json"]).exits(10).json();
+    ledger.is_untouched();
+    let preflight = desk.run(["preflight", "specs", "--format", "json"]).json();
+    for (fleet, formats) in [
+        (status, ["zkplan/status", "zkplan/status"]),
+        (preflight, ["zkplan/error", "zkplan/preflight"]),
+    ] {
+        let members = fleet["ensembles"].as_array().expect("a list");
+        let expected: Vec<_> = ["down", "up"].into_iter().zip(formats).collect();
+        let of =
+            members.iter().map(|one| (text(&one["ensemble"]), text(&one["document"]["format"])));
+        assert_eq!(of.collect::<Vec<_>>(), expected);
+        assert_eq!(members[0]["exitCode"], 10);
+        assert_eq!(fleet["exitCode"], 10);
+        assert_eq!(fleet["summary"]["failed"], 1);
+    }
+    // What the table names, of the one that is up.
+    desk.run(["status", "specs/up.yaml"]).exits(0).says(["3 in sync"]);
 }
