@@ -77,8 +77,8 @@ fn is_same_ensemble<'a>(
     mut ours: impl Iterator<Item = &'a Run>,
 ) -> bool {
     match (&plan.facts.identity, live) {
-        // No server was asked when the plan was made.
-        _ if plan.facts.assumed => true,
+        // No server was asked when the plan was made, and no status had an identity.
+        (Identity::NoneYet, _) if plan.facts.assumed => true,
         (Identity::NoneYet, Identity::NoneYet) => true,
         (Identity::NoneYet, Identity::Known(_)) => ours.next().is_some(),
         (then, now) => then == now,

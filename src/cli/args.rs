@@ -18,7 +18,7 @@ use super::recover_args::RecoverArgs;
 use super::rollback_args::RollbackArgs;
 use super::snapshot_args::SnapshotArgs;
 use super::values::{Restarted, acceptance, client_address, label, restarted, user};
-use crate::model::{ServerId, Tls};
+use crate::model::{Millis, ServerId, Tls};
 use crate::plan::Acceptance;
 use crate::report::SCHEMAS;
 
@@ -271,10 +271,15 @@ pub(super) struct PlanArgs {
     #[arg(long, short, value_name = "FILE|FOLDER")]
     pub(super) out: Option<PathBuf>,
 
-    /// Plan offline, from a file with the text of /zookeeper/config (`-` for stdin). If it is
-    /// a directory, zkplan reads the file DIRECTORY/ENSEMBLE for each spec
+    /// Plan offline, from a file with the text of /zookeeper/config, or with what `zkplan status
+    /// --format json` printed (`-` for stdin). If it is a directory, zkplan reads the file
+    /// DIRECTORY/ENSEMBLE for each spec
     #[arg(long, value_name = "FILE|DIRECTORY")]
     pub(super) live: Option<PathBuf>,
+
+    /// With --live: how old a status may be, like 30m; 24h unless it is given
+    #[arg(long, value_name = "DURATION", requires = "live")]
+    pub(super) live_max_age: Option<Millis>,
 
     /// Which of several safe plans to prefer; text output compares all three
     #[arg(long, value_enum, value_name = "WHAT")]
@@ -382,10 +387,15 @@ pub(super) struct RehearseArgs {
     #[arg(value_name = "PLAN|SPEC")]
     pub(super) file: PathBuf,
 
-    /// With a spec: plan offline, from a file with the text of /zookeeper/config. If it is a
-    /// directory, zkplan reads the file DIRECTORY/ENSEMBLE
+    /// With a spec: plan offline, from a file with the text of /zookeeper/config, or with what
+    /// `zkplan status --format json` printed. If it is a directory, zkplan reads the file
+    /// DIRECTORY/ENSEMBLE
     #[arg(long, value_name = "FILE|DIRECTORY")]
     pub(super) live: Option<PathBuf>,
+
+    /// With --live: how old a status may be, like 30m; 24h unless it is given
+    #[arg(long, value_name = "DURATION", requires = "live")]
+    pub(super) live_max_age: Option<Millis>,
 
     /// With a spec: accept a risk by its code, as for plan; repeatable
     #[arg(long, value_name = "CODE[:STEP]", value_parser = acceptance)]

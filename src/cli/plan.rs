@@ -219,19 +219,18 @@ fn not_known(ensemble: &str, why: &Unread) -> String {
     format!("{ensemble}: zkplan could not check whether a run is open: {why}")
 }
 
-/// Plans for a configuration from a file, or from the one in a folder that is named after the
-/// ensemble, as if every server answered.
+/// Plans for what a file tells, or the one in a folder that is named after the ensemble.
 fn assuming(args: &PlanArgs, loaded: &Loaded, live: &Path, output: &Output) -> Outcome {
     let spec = match &loaded.spec {
         Ok(spec) => spec,
         Err(error) => return Outcome::Failed(error.clone()),
     };
-    match assumed::config(live, spec, output) {
-        Ok(config) => {
-            let target = &spec.to_target();
+    let target = &spec.to_target();
+    match assumed::facts((live, args.live_max_age), (spec, target), output) {
+        Ok(facts) => {
             let accepts = Accepts::of(&args.accept, spec);
             accepts.note_ended(&loaded.path, output);
-            proposed(args, (target, accepts), &Facts::assumed(config, target), None)
+            proposed(args, (target, accepts), &facts, None)
         }
         Err(error) => Outcome::Failed(error),
     }

@@ -29,12 +29,14 @@ use crate::spec::Spec;
 /// The flags that made the plan what it is, to be typed again.
 pub(super) fn flags(args: &PlanArgs, accepted: &[Acceptance]) -> Vec<String> {
     let live = args.live.iter().flat_map(|file| ["--live".to_owned(), file.display().to_string()]);
+    let age = args.live_max_age.iter();
+    let age = age.flat_map(|age| ["--live-max-age".to_owned(), age.to_string()]);
     let prefer = args.prefer.and_then(|prefer| prefer.to_possible_value());
     let prefer = prefer.into_iter().flat_map(|p| ["--prefer".to_owned(), p.get_name().to_owned()]);
     let accepted =
         accepted.iter().flat_map(|risk| ["--accept".to_owned(), words_for_acceptance(risk)]);
     let restart = args.restart.iter().flat_map(|of| ["--restart".to_owned(), of.to_string()]);
-    live.chain(prefer).chain(restart).chain(accepted).collect()
+    live.chain(age).chain(prefer).chain(restart).chain(accepted).collect()
 }
 
 /// Why there is no ensemble to plan for.

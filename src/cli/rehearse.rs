@@ -55,7 +55,7 @@ pub(super) fn run(args: &RehearseArgs, output: &Output) -> Result<Exit, CommandE
 fn planned(args: &RehearseArgs, spec: &Spec, output: &Output) -> Result<CheckedPlan, CommandError> {
     let target = &spec.to_target();
     let facts = if let Some(live) = &args.live {
-        Facts::assumed(assumed::config(live, spec, output)?, target)
+        assumed::facts((live, args.live_max_age), (spec, target), output)?
     } else {
         let port = live::servers(target, &Named::of(target, None))?;
         Facts::of(&live::block_on(live::look(&port, target, output))??, target)
@@ -64,8 +64,9 @@ fn planned(args: &RehearseArgs, spec: &Spec, output: &Output) -> Result<CheckedP
         let path = args.file.display().to_string();
         let live = args.live.as_ref().map(|live| words_for_shell(&live.display().to_string()));
         let live = live.map(|live| format!(" --live {live}")).unwrap_or_default();
+        let age = args.live_max_age.map(|age| format!(" --live-max-age {age}")).unwrap_or_default();
         let accepted: String = args.accept.iter().map(accepts).collect();
-        let again = format!("zkplan rehearse {}{live}{accepted}", words_for_shell(&path));
+        let again = format!("zkplan rehearse {}{live}{age}{accepted}", words_for_shell(&path));
         let screen = refusal::screen(&refusal::RefusalScreen {
             spec: SpecFile { path: &path, spec },
             observation: None,

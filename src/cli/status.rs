@@ -332,7 +332,7 @@ impl Asked {
         let spec = self.spec.as_ref().map(|(path, _)| path.as_str());
         Round {
             text: screen(&view),
-            document: StatusDocument::of(&view, spec).to_value(),
+            document: StatusDocument::of(&view, spec, local::time_of_day()).to_value(),
             line: one_line(&status),
             cells: FleetCells::of_status(&view),
             exit: Exit::Done,

@@ -55,7 +55,7 @@ pub struct Facts {
     pub obstacles: Vec<Obstacle>,
     /// Things worth knowing.
     pub findings: Vec<Finding>,
-    /// Whether every member is assumed to be up.
+    /// Whether no server was asked: those in `synced` are assumed to be up.
     pub assumed: bool,
     /// The size of the data and the times that servers report. No rule depends on them.
     pub data: DataSeen,
@@ -173,6 +173,22 @@ impl Facts {
 }
 
 impl Facts {
+    /// The facts of a configuration that was seen earlier, with the members that were in sync then.
+    /// No server is asked: that these still are is assumed.
+    pub fn seen_earlier(
+        config: EnsembleConfig,
+        identity: Identity,
+        synced: BTreeSet<ServerId>,
+        target: &Target,
+    ) -> Self {
+        Self { identity, synced, ..Self::assumed(config, target) }
+    }
+
+    /// Whether every member is assumed to be up, since no server was asked.
+    pub fn assumes_all(&self) -> bool {
+        self.assumed && self.synced == self.base.membership.ids()
+    }
+
     /// Whether these are facts of the same ensemble: by the identity that it has, else by its
     /// configuration.
     pub fn are_of_the_ensemble_of(&self, other: &Self) -> bool {

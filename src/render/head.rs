@@ -17,8 +17,13 @@ pub(super) fn head(
         Line::default().then(Style::Plain, format!("config version {}", facts.base.version));
     let say = |line: Line, style, text: String| line.then(Style::Plain, ", ").then(style, text);
     if facts.assumed {
-        let said = "no server was asked: every server is assumed to be up";
-        line = say(line, Style::Yellow, said.to_owned());
+        let said = if facts.assumes_all() {
+            "no server was asked: every server is assumed to be up".to_owned()
+        } else {
+            let of = phrases::count_of(voters.len(), "voter");
+            format!("no server was asked: {synced} of {of} were in sync in the status")
+        };
+        line = say(line, Style::Yellow, said);
     } else {
         let leads = match facts.leader {
             Some(id) => format!("server {id} leads"),

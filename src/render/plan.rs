@@ -402,7 +402,11 @@ pub fn in_short(checked: &CheckedPlan) -> String {
     } else {
         "No leader change"
     };
-    let assumed = if plan.facts.assumed { " Assumes that every server is up." } else { "" };
+    let assumed = match (plan.facts.assumed, plan.facts.assumes_all()) {
+        (false, _) => "",
+        (true, true) => " Assumes that every server is up.",
+        (true, false) => " Assumes that the servers in sync in the status are still up.",
+    };
     if plan.restarts_servers() {
         return format!("{}{assumed}", restarts::in_short(checked));
     }

@@ -335,17 +335,17 @@ fn of_facts(facts: &Facts, uneventful: &mut Uneventful) -> Table {
     for server in facts.base.membership.servers() {
         let live = facts.synced.contains(&server.id);
         let (style, status) = match (facts.assumed, live, server.votes()) {
-            (true, _, _) => (Style::Yellow, "assumed up"),
+            (true, true, _) => (Style::Yellow, "assumed up"),
             _ if facts.leader == Some(server.id) => (Style::Green, "leads"),
             (false, true, true) => (Style::Green, "follows"),
             (false, true, false) => (Style::Green, "observes"),
-            (false, false, _) => (Style::Red, "not seen in sync; counts as down"),
+            (_, false, _) => (Style::Red, "not seen in sync; counts as down"),
         };
         let does = match (facts.assumed, live, server.votes()) {
-            (true, _, _) => what_many_do(&ServerStatus::Assumed),
+            (true, true, _) => what_many_do(&ServerStatus::Assumed),
             (false, true, true) => what_many_do(&ServerStatus::Following),
             (false, true, false) => what_many_do(&ServerStatus::Observing),
-            (false, false, _) => None,
+            (_, false, _) => None,
         };
         if uneventful.leaves_out(server.id, does) {
             continue;

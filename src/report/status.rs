@@ -52,7 +52,7 @@ pub struct StatusDocument {
 }
 
 impl Document for StatusDocument {
-    const FORMAT: Format = Format { name: "status", major: 1, minor: 2 };
+    const FORMAT: Format = Format { name: "status", major: 1, minor: 3 };
 }
 
 /// A reason why the next reconfig cannot be made safely.
@@ -71,6 +71,12 @@ pub struct StatusReason {
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusSeen {
+    /// When, by the clock of the machine that asked.
+    at: String,
+    /// The lines of `/zookeeper/config`, without the version.
+    members: Vec<String>,
+    /// The content of `/zkplan/id`; `null` before the first apply.
+    identity_text: Option<String>,
     /// The identity that the first apply gave the ensemble; `null` before it.
     identity: Option<String>,
     /// The config version, in hex.
@@ -312,8 +318,8 @@ pub enum StatusRowState {
 }
 
 impl StatusDocument {
-    /// The document of a status; `spec` is its path, as it was typed.
-    pub fn of(screen: &StatusScreen<'_>, spec: Option<&str>) -> Self {
+    /// The document of a status; `spec` is its path, as it was typed, and `at` the time in UTC.
+    pub fn of(screen: &StatusScreen<'_>, spec: Option<&str>, at: String) -> Self {
         let status = screen.status;
         let known = &status.known;
         let wanted = known.wanted.map(|wanted| StatusWanted::of(wanted, spec.unwrap_or_default()));
@@ -322,7 +328,7 @@ impl StatusDocument {
             spec: spec.map(ToOwned::to_owned),
             may_change: status.may_change(),
             reasons: status.blocks.iter().map(|block| StatusReason::of(block, status)).collect(),
-            seen: Some(StatusSeen::of(status)),
+            seen: Some(StatusSeen::of(status, at)),
             wanted,
             rows: status.rows.iter().map(StatusRow::of).collect(),
             next: words::next(screen),
@@ -366,16 +372,21 @@ impl StatusReason {
 }
 
 impl StatusSeen {
-    fn of(status: &EnsembleStatus<'_>) -> Self {
+    fn of(status: &EnsembleStatus<'_>, at: String) -> Self {
         let known = &status.known;
         let seen = known.seen;
         let leader = seen.leader.and_then(|id| seen.servers.get(&id));
         let journal = known.journal;
+        let identity_text = match &seen.identity {
+            Identity::NoneYet => None,
+            Identity::Known(text) => Some(text.clone()),
+        };
+        let lines = seen.config.membership.to_string();
         Self {
-            identity: match &seen.identity {
-                Identity::NoneYet => None,
-                Identity::Known(text) => Some(crate::apply::journal::IdentityText::id_in(text)),
-            },
+            at,
+            members: lines.lines().map(ToOwned::to_owned).collect(),
+            identity: identity_text.as_deref().map(crate::apply::journal::IdentityText::id_in),
+            identity_text,
             config_version: seen.config.version.to_string(),
             leader: seen.leader,
             servers: seen

@@ -370,3 +370,47 @@ fn a_digest_asks_for_a_new_password_twice() {
         assert_eq!(printed.lines().any(|line| line.starts_with(digest)), code == 0, "{printed}");
     }
 }
+
+/// The status in `tests/documents` is of the first of January 2026.
+#[test]
+fn a_plan_from_a_status_says_its_age_and_refuses_an_old_one() {
+    let desk = Desk::new();
+    let status = std::fs::read_to_string(project_file("tests/documents/status.json"));
+    let status = status.expect("a document");
+    desk.write("status.json", &status);
+    let servers = (1..=4).map(|id| format!("\x20 - {{ id: {id}, host: 10.0.0.{id} }}\n"));
+    let servers: String = servers.collect();
+    let spec = format!("apiVersion: zkplan/v1\nensemble: prod-eu\nservers:\n{servers}");
+    desk.write("prod.yaml", &spec);
+    let plan = ["plan", "prod.yaml", "--live", "status.json"];
+    let old = desk.zkplan(&plan);
+    assert_eq!(old.code, 5, "{old:?}");
+    assert!(old.err.contains("2026-01-01T03:17:00Z") && old.err.contains("24h"), "{old:?}");
+
+    let any_age = [&plan[..], &["--live-max-age", "999999999h"]].concat();
+    let planned = desk.zkplan(&any_age);
+    assert_eq!(planned.code, 0, "{planned:?}");
+    assert!(planned.err.contains("planned from the status of 2026-01-01T03:17:00Z"), "{planned:?}");
+    assert!(planned.out.contains("no server was asked: every server is assumed"), "{planned:?}");
+    // The next command works when typed.
+    assert!(planned.out.contains("--live status.json --live-max-age 999999999h"), "{planned:?}");
+
+    // What was not in sync counts as down.
+    desk.write("status.json", &status.replacen("\"inSync\": true", "\"inSync\": false", 1));
+    let degraded = desk.zkplan(&any_age);
+    assert!(degraded.out.contains("2 of 3 voters were in sync in the status"), "{degraded:?}");
+    assert!(degraded.out.contains("counts as down"), "{degraded:?}");
+
+    let run = status.replacen("\"run\": null", "\"run\": { \"run\": 7 }", 1);
+    assert_ne!(run, status);
+    desk.write("status.json", &run);
+    let open = desk.zkplan(&any_age);
+    assert_eq!(open.code, 5, "{open:?}");
+    assert!(open.err.contains("run 7 was open"), "{open:?}");
+
+    desk.write("status.json", &status);
+    desk.write("prod.yaml", &spec.replace("prod-eu", "prod-us"));
+    let other = desk.zkplan(&any_age);
+    assert_eq!(other.code, 65, "{other:?}");
+    assert!(other.err.contains("a status of prod-eu"), "{other:?}");
+}

@@ -178,6 +178,66 @@ fn only_a_signed_plan_that_was_committed_is_applied() {
     is_at(&ensemble, &[1, 2, 3, 4, 5]);
 }
 
+/// A job beside the servers leaves the status; the pipeline plans from it and asks no server.
+#[test]
+fn without_a_route_a_pull_request_is_planned_from_the_status_that_was_left() {
+    let ensemble = Builder::rich().start_with([4]);
+    let forge = Forge::with(&spec(&ensemble, 1..=3));
+    forge.commit_on("main", None);
+    forge.git(&["switch", "-q", "--orphan", "zkplan-status"]);
+    forge.git(&["commit", "-q", "--allow-empty", "-m", "status"]);
+    forge.git(&["push", "-q", "origin", "zkplan-status"]);
+    forge.git(&["checkout", "-q", "main"]);
+    let leaves_status = || {
+        let job = Pipeline::read("no-route/status-cronjob.yaml").0;
+        let pod = &job["spec"]["jobTemplate"]["spec"]["template"]["spec"];
+        let container = &pod["containers"][0];
+        let named = list(&container["env"]).iter().filter(|one| one.get("value").is_some());
+        let named =
+            named.map(|one| (text(&one["name"]).to_owned(), text(&one["value"]).to_owned()));
+        let mut environment: BTreeMap<String, String> = named.collect();
+        let repository = forge.desk.path("forge.git").display().to_string();
+        environment.insert("REPOSITORY".to_owned(), repository);
+        let script = text(&list(&container["command"])[2]).replace("/specs/", "ensembles/");
+        let ran = forge.runs(&script, &environment);
+        assert!(ran.status.success(), "{ran:?}");
+    };
+    leaves_status();
+
+    forge.commit_on("grow", Some(&spec(&ensemble, 1..=4)));
+    let plan = Pipeline::read("no-route/plan.yaml");
+    let context = [("github.base_ref", "main"), ("github.event.pull_request.number", "12")];
+    plan.job("plan").plays(&forge, &context);
+    let comment = forge.kept("comment");
+    for words in
+        ["join-4", "Assumes that every server is up", "> note: story: planned from the status of "]
+    {
+        assert!(comment.contains(words), "{words}\n{comment}");
+    }
+
+    // A member that was away then counts as down.
+    let follower = if ensemble.wait_leader() == 2 { 3 } else { 2 };
+    ensemble.stop(follower);
+    leaves_status();
+    plan.job("plan").ends(&forge, &context);
+    let shown = forge.runs("zkplan plan ensembles/prod.yaml --live live", &BTreeMap::new());
+    let screen = String::from_utf8_lossy(&shown.stdout);
+    assert!(screen.contains("2 of 3 voters were in sync in the status"), "{screen}");
+    ensemble.start_again(follower);
+    ensemble.wait_following(follower);
+
+    // What was planned outside is applied inside.
+    leaves_status();
+    plan.job("plan").plays(&forge, &context);
+    let script = "zkplan plan ensembles/prod.yaml --live live --out plan.json";
+    let saved = forge.runs(script, &BTreeMap::new());
+    assert!(saved.status.success(), "{saved:?}");
+    let password = BTreeMap::from([("ZKPLAN_PASSWORD".to_owned(), SUPER_PASSWORD.to_owned())]);
+    let applied = forge.runs("zkplan apply plan.json --auto-approve", &password);
+    assert!(applied.status.success(), "{applied:?}");
+    is_at(&ensemble, &[1, 2, 3, 4]);
+}
+
 #[test]
 fn a_job_in_the_cluster_applies_a_saved_plan() {
     let ensemble = Builder::rich().start_with([4]);

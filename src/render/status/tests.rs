@@ -56,7 +56,9 @@ fn document(scene: &Scene, wanted: Option<&SpecVerdict>, journal: Option<&Journa
     let status = EnsembleStatus::of(Known { seen, facts, wanted, journal, writes });
     let of = StatusOf::Spec("prod-eu.yaml");
     let view = StatusScreen { ensemble: "prod-eu", of, status: &status, width: 100 };
-    let document = StatusDocument::of(&view, Some("prod-eu.yaml")).to_value();
+    let document =
+        StatusDocument::of(&view, Some("prod-eu.yaml"), "2026-01-01T03:17:00Z".to_owned())
+            .to_value();
     let validator = jsonschema::validator_for(&StatusDocument::schema()).expect("a schema");
     assert!(validator.is_valid(&document), "{document:#}");
     document
