@@ -65,7 +65,7 @@ impl HookCommand<'_> {
             }
         };
         let Ok(status) = tokio::time::timeout(limit, ended).await else { return HookEnd::TimedOut };
-        // What it has started, a server for one, goes on; it may hold the pipes for ever.
+        // What it has started, a server for one, keeps running; it may hold the pipes for ever.
         group.0 = None;
         if !said.is_terminated() {
             tokio::time::timeout(LAST_WORDS, said).await.ok();

@@ -143,7 +143,7 @@ fn spec(label: &str, last: u8, further: &str) -> String {
     format!("apiVersion: zkplan/v1\nensemble: {label}\nservers:\n{servers}{further}")
 }
 
-/// The day in so many days, in UTC.
+/// The day that comes that many days from now, in UTC.
 fn day_in(days: u64) -> String {
     let then = SystemTime::now() + Duration::from_secs(24 * 3600 * days);
     humantime::format_rfc3339_seconds(then).to_string()[..10].to_owned()
